@@ -1,0 +1,65 @@
+"""Which task an environment plays next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cave_rl.tasks import registry
+from cave_rl.tasks.suite import Split, Suite, SuiteError
+from cave_rl.tasks.task import Task
+
+_INDICES = 1_000_000
+"""Tasks that a seed draws from, per family."""
+
+
+class Chooser:
+    """Draws tasks of a suite's split by a generator; or gives the one task there is.
+
+    Raises:
+        SuiteError: neither or both of suite and task are given, or the split has no such family.
+    """
+
+    def __init__(self, suite: str | Suite | None, task: Task | None, split: Split, families: list[str] | None) -> None:
+        if (suite is None) == (task is None):
+            raise SuiteError("give a suite or a task: CaveEnv('Types-v0') or CaveEnv(task=...)")
+        self.suite = registry.find(suite) if isinstance(suite, str) else suite
+        self._task = task
+        self._split = split
+        self._families: list[str] = []
+        if self.suite is not None:
+            known = self.suite.names(split)
+            self._families = known if families is None else list(families)
+            for family in self._families:
+                if family not in known:
+                    self.suite.task(split, family, 0)  # raises, naming the nearest
+            if not self._families:
+                raise SuiteError(f"{self.suite.name} has no family in split {split!r}")
+
+    @property
+    def examples(self) -> tuple[Task, ...]:
+        """The suite's few-shot examples."""
+        return self.suite.examples if self.suite is not None else ()
+
+    def __call__(self, rng: np.random.Generator, options: dict[str, Any] | None) -> tuple[Task, int]:
+        """A task, and the seed of its run.
+
+        Raises:
+            SuiteError: an unknown option, or a task that is not there.
+        """
+        options = dict(options or {})
+        family, index, run = (int(rng.integers(bound)) for bound in (max(1, len(self._families)), _INDICES, 2**31))
+        given = options.pop("task", None)
+        name, number = options.pop("family", None), options.pop("index", None)
+        if options:
+            raise SuiteError(f"unknown reset option {next(iter(options))!r}: task, family, index")
+        if given is not None:
+            if not isinstance(given, Task):
+                raise SuiteError(f"options['task'] is a Task, not {type(given).__name__}")
+            return given, run
+        if self._task is not None:
+            return self._task, run
+        assert self.suite is not None
+        chosen = self._families[family] if name is None else name
+        return self.suite.task(self._split, chosen, index if number is None else number), run

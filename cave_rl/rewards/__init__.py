@@ -1,0 +1,39 @@
+"""Rewards: assertions on claims, judged in a process that the rollout never touched.
+
+`assertions` states what must be true, `judge` has it judged, `compose` makes rewards of the verdicts. See `docs/rewards.md`.
+"""
+
+from cave_rl.rewards.assertions import (
+    Assertion,
+    answer_contains,
+    close,
+    deleted,
+    equals,
+    satisfies,
+)
+from cave_rl.rewards.compose import Conduct, RewardRules, episode_cost, episode_reward, turn_score
+from cave_rl.rewards.evidence import Evidence, State
+from cave_rl.rewards.judge import Judge, Ruling, judge_steps
+from cave_rl.rewards.statements import Statements
+from cave_rl.rewards.verdict import Verdict
+
+__all__ = [
+    "Assertion",
+    "Conduct",
+    "Evidence",
+    "Judge",
+    "RewardRules",
+    "Ruling",
+    "State",
+    "Statements",
+    "Verdict",
+    "answer_contains",
+    "close",
+    "deleted",
+    "episode_cost",
+    "episode_reward",
+    "equals",
+    "judge_steps",
+    "satisfies",
+    "turn_score",
+]

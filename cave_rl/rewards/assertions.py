@@ -1,0 +1,207 @@
+"""Assertions: what a turn must have made true, as data or as plain functions of `assert` statements.
+
+An assertion is trusted code. It is written in a task's *tasks* home, travels only from host to Judge, and sees decoded
+claims, never the process that made them. What it needs is read from `Evidence`:
+
+>>> from cave_rl.rewards.evidence import Evidence, State
+>>> evidence = Evidence(state=State({"total": 6}), before=State({"total": 0}))
+>>> [verdict.passed for verdict in equals("total", 6).check(evidence)]
+[True]
+>>> [verdict.message for verdict in equals("total", 6.0).check(evidence)]
+['total: expected float 6.0, got int 6']
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+from cave_rl.rewards.evidence import Evidence, show
+from cave_rl.rewards.statements import Statements
+from cave_rl.rewards.verdict import Verdict
+from cave_rl.runtime.codec import same
+
+
+@runtime_checkable
+class Assertion(Protocol):
+    """One or more named, weighted statements about state.
+
+    `reads` names the variables that must be claimed for it; `check` returns one verdict a statement, in an order that
+    does not depend on the evidence, and may raise: what it raises on a claim is a failed verdict.
+    """
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name of each verdict that `check` gives, in order."""
+
+    @property
+    def weight(self) -> float:
+        """The weight of each verdict."""
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The variables that `check` looks at."""
+
+    def check(self, evidence: Evidence) -> list[Verdict]:
+        """Judges the evidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class _OnVariable:
+    """Shared by the assertions that look at one variable."""
+
+    __cave_host_only__: ClassVar[bool] = True
+
+    variable: str
+
+    @property
+    def reads(self) -> frozenset[str]:
+        return frozenset({self.variable})
+
+
+@dataclass(frozen=True, slots=True)
+class Equals(_OnVariable):
+    """The variable has exactly this value: type and content, all the way down (1 is neither 1.0 nor True)."""
+
+    expected: Any
+    weight: float = 1.0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (f"{self.variable} equals",)
+
+    def check(self, evidence: Evidence) -> list[Verdict]:
+        actual = evidence.state[self.variable]
+        passed = same(actual, self.expected)
+        message = "" if passed else f"{self.variable}: expected {show(self.expected)}, got {show(actual)}"
+        return [Verdict(self.names[0], passed, self.weight, message)]
+
+
+@dataclass(frozen=True, slots=True)
+class Close(_OnVariable):
+    """The variable is a real number (int or float, not bool) within a tolerance of `expected`; NaN is never close."""
+
+    expected: float
+    relative: float = 1e-6
+    absolute: float = 1e-9
+    weight: float = 1.0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (f"{self.variable} close",)
+
+    def check(self, evidence: Evidence) -> list[Verdict]:
+        actual = evidence.state[self.variable]
+        number = actual.item() if type(actual).__module__ == "numpy" and getattr(actual, "shape", None) == () else actual
+        passed = type(number) in (int, float) and math.isclose(
+            number, self.expected, rel_tol=self.relative, abs_tol=self.absolute
+        )
+        message = "" if passed else f"{self.variable}: expected about {self.expected!r}, got {show(actual)}"
+        return [Verdict(self.names[0], passed, self.weight, message)]
+
+
+@dataclass(frozen=True, slots=True)
+class Satisfies(_OnVariable):
+    """A predicate of the variable's value is true (`is True`: a value that merely looks true does not pass)."""
+
+    predicate: Callable[[Any], bool]
+    description: str
+    weight: float = 1.0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (f"{self.variable} {self.description}",)
+
+    def check(self, evidence: Evidence) -> list[Verdict]:
+        actual = evidence.state[self.variable]
+        passed = self.predicate(actual) is True
+        message = "" if passed else f"{self.variable}: not {self.description}: {show(actual)}"
+        return [Verdict(self.names[0], passed, self.weight, message)]
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted(_OnVariable):
+    """The variable no longer exists."""
+
+    weight: float = 1.0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (f"{self.variable} deleted",)
+
+    def check(self, evidence: Evidence) -> list[Verdict]:
+        passed = self.variable not in evidence.state
+        message = "" if passed else f"{self.variable} still exists: {show(evidence.state[self.variable])}"
+        return [Verdict(self.names[0], passed, self.weight, message)]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerContains:
+    """The final answer of the turn contains a text, case ignored.
+
+    Weak by nature: a model may list every possible answer. Prefer to ask for a variable.
+    """
+
+    __cave_host_only__: ClassVar[bool] = True
+
+    text: str
+    weight: float = 1.0
+    reads: frozenset[str] = field(default=frozenset(), init=False)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (f"answer contains {self.text!r}",)
+
+    def check(self, evidence: Evidence) -> list[Verdict]:
+        passed = self.text.casefold() in evidence.answer.casefold()
+        message = "" if passed else f"the answer does not contain {self.text!r}: {show(evidence.answer)}"
+        return [Verdict(self.names[0], passed, self.weight, message)]
+
+
+def equals(variable: str, expected: Any, *, weight: float = 1.0) -> Equals:
+    """The variable has exactly this value and type. See `Equals`."""
+    return Equals(variable, expected, weight)
+
+
+def close(
+    variable: str, expected: float, *, relative: float = 1e-6, absolute: float = 1e-9, weight: float = 1.0
+) -> Close:
+    """The variable is a number within a tolerance. See `Close`."""
+    return Close(variable, expected, relative, absolute, weight)
+
+
+def satisfies(variable: str, predicate: Callable[[Any], bool], description: str, *, weight: float = 1.0) -> Satisfies:
+    """A predicate of the variable's value is true. See `Satisfies`."""
+    return Satisfies(variable, predicate, description, weight)
+
+
+def deleted(variable: str, *, weight: float = 1.0) -> Deleted:
+    """The variable no longer exists. See `Deleted`."""
+    return Deleted(variable, weight)
+
+
+def answer_contains(text: str, *, weight: float = 1.0) -> AnswerContains:
+    """The final answer contains a text. See `AnswerContains`."""
+    return AnswerContains(text, weight)
+
+
+def as_assertions(given: Assertion | Callable[..., None] | list[Any] | tuple[Any, ...]) -> tuple[Assertion, ...]:
+    """One or many assertions, data or plain functions, as a tuple of assertions.
+
+    Raises:
+        TypeError: something given is neither an assertion nor a function.
+    """
+    items = given if isinstance(given, (list, tuple)) else (given,)
+    found: list[Assertion] = []
+    for item in items:
+        if isinstance(item, Assertion):
+            found.append(item)
+        elif callable(item) and hasattr(item, "__code__"):
+            found.append(Statements.of(item))
+        else:
+            raise TypeError(
+                f"an assertion is data such as equals('x', 1) or a function of assert statements, not {item!r}"
+            )
+    return tuple(found)

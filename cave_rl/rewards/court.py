@@ -1,0 +1,90 @@
+"""What runs in a judge's process: decodes claims and evaluates assertions.
+
+A judge is forked for one episode from a clean template that no rollout ever touched, and is confined like one: the claims it
+decodes are hostile, and may try to exhaust it. It answers with verdicts; expected values never leave it but in their messages.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from cave_rl.rewards.assertions import Assertion
+from cave_rl.rewards.evidence import Evidence, State
+from cave_rl.rewards.verdict import Verdict
+from cave_rl.runtime.codec import ClaimError, decode, same
+from cave_rl.runtime.inside import payload
+
+MOST_MESSAGE = 2000
+
+
+class Court:
+    """The service of a judge's template."""
+
+    def __init__(self, brief: dict[str, Any]) -> None:
+        for name in brief["modules"]:
+            importlib.import_module(name)
+        self._turns: list[tuple[tuple[Assertion, ...], frozenset[str]]] = []
+        self._classes: dict[str, type] = {}
+
+    def summary(self) -> dict[str, Any]:
+        """Nothing to tell."""
+        return {}
+
+    def adopt(self, start: dict[str, Any]) -> None:
+        """Nothing to do: a judge has no output and no working directory."""
+
+    def handle(self, operation: bytes, request: Any, fds: list[int]) -> Any:
+        """Takes a task's brief (with a descriptor), or judges one of its turns."""
+        if fds:
+            self._turns, self._classes = payload.unpack(fds[0], request["index"])
+            os.close(fds[0])
+            return None
+        assertions, changes = self._turns[request["turn"]]
+        before, after = request["before"], request["after"]
+        gates = [self._unchanged(name, before[name], after.get(name)) for name in sorted(before.keys() - changes)]
+        idle = Evidence(self._state(before), self._state(before))
+        ended = Evidence(self._state(after), self._state(before), request["answer"])
+        return {
+            "verdicts": [verdict.as_dict() for verdict in [*judge(assertions, ended), *gates]],
+            "idle": [verdict.passed for verdict in judge(assertions, idle)],
+        }
+
+    def _state(self, claims: Mapping[str, bytes]) -> State:
+        return State(claims, lambda claim: decode(claim, self._classes))
+
+    def _unchanged(self, name: str, before: bytes, after: bytes | None) -> Verdict:
+        """The gate on a variable that the turn does not declare in `changes`."""
+        if after is None:
+            return _gate(name, "it was deleted")
+        if before == after:
+            return _gate(name, "")
+        try:  # equal values may still be encoded differently: a dict keeps its order
+            if same(decode(before, self._classes), decode(after, self._classes)):
+                return _gate(name, "")
+        except ClaimError as error:
+            return _gate(name, f"its claim cannot be read: {error}")
+        return _gate(name, "it changed, and the turn does not declare it in `changes`")
+
+
+def judge(assertions: tuple[Assertion, ...], evidence: Evidence) -> list[Verdict]:
+    """The verdicts of a turn's assertions, their names made unique. What an assertion raises on a claim has failed."""
+    verdicts: list[Verdict] = []
+    taken: dict[str, int] = {}
+    for assertion in assertions:
+        try:
+            found = assertion.check(evidence)
+        except Exception as error:
+            text = f"{type(error).__name__}: {error.args[0] if isinstance(error, KeyError) and error.args else error}"
+            found = [Verdict(name, False, assertion.weight, text) for name in assertion.names]
+        for verdict in found:
+            count = taken[verdict.name] = taken.get(verdict.name, 0) + 1
+            name = verdict.name if count == 1 else f"{verdict.name} #{count}"
+            verdicts.append(Verdict(name, verdict.passed is True, verdict.weight, verdict.message[:MOST_MESSAGE]))
+    return verdicts
+
+
+def _gate(name: str, message: str) -> Verdict:
+    return Verdict(f"{name} unchanged", not message, 0.0, f"{name}: {message}" if message else "", gate=True)

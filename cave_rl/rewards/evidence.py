@@ -1,0 +1,79 @@
+"""What assertions look at: decoded claims, the state before the turn, and the final answer."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = 120
+_REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = _REPR.maxset = 12
+
+
+def show(value: Any) -> str:
+    """A short, bounded description of a value with its type, for messages."""
+    if value is None:
+        return "None"
+    if type(value).__module__.startswith(("pandas", "numpy")):
+        text = str(value)
+        text = text if len(text) <= 300 else text[:300] + "..."
+    else:
+        text = _REPR.repr(value)
+    return f"{type(value).__name__} {text}"
+
+
+class State(Mapping[str, Any]):
+    """The variables of a runtime as decoded claims, by attribute or by item.
+
+    >>> state = State({"total": 6})
+    >>> state.total, state["total"], "count" in state
+    (6, 6, False)
+    """
+
+    __slots__ = ("_decode", "_values")
+
+    def __init__(self, values: Mapping[str, Any], decode: Callable[[Any], Any] | None = None) -> None:
+        """Wraps values, or claims that `decode` turns into values as they are read."""
+        self._values = dict(values)
+        self._decode = decode
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            value = self._values[name]
+        except KeyError:
+            near = get_close_matches(name, self._values, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise KeyError(f"{name!r} is not defined in the runtime{hint}") from None
+        return value if self._decode is None else self._decode(value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that an assertion may look at.
+
+    Attributes:
+        state: the claims after the turn.
+        before: the claims before the turn (after its host event).
+        answer: the final message of the turn, thinking stripped; empty if the turn had none.
+    """
+
+    state: State
+    before: State = field(default_factory=lambda: State({}))
+    answer: str = ""

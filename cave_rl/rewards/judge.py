@@ -1,0 +1,129 @@
+"""The judge, host side: hands it the task and the claims, takes its verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from cave_rl.rewards.assertions import Assertion
+from cave_rl.rewards.verdict import Verdict
+from cave_rl.runtime.drive import Steps
+from cave_rl.runtime.errors import Fault, RuntimeGone
+from cave_rl.runtime.inside import frames
+from cave_rl.runtime.pool import Pool
+from cave_rl.runtime.process import Process
+from cave_rl.runtime.transfer import Packed, pack
+
+COURT = "cave_rl.rewards.court:Court"
+BRIEF_S = 60.0
+DEADLINE_S = 10.0
+"""Wall seconds for judging one turn; claims that take longer to decode or to check have failed."""
+
+
+class Statute(Protocol):
+    """What one turn is judged by; a `Turn` is one."""
+
+    @property
+    def assertions(self) -> tuple[Assertion, ...]:
+        """What must be true."""
+
+    @property
+    def changes(self) -> frozenset[str]:
+        """The variables that may change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What the judge says of one turn.
+
+    Attributes:
+        verdicts: one for each statement, then one for each gate.
+        idle: which of the statements already held before the turn.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    idle: tuple[bool, ...]
+
+    @property
+    def statements(self) -> tuple[Verdict, ...]:
+        """The verdicts that carry credit."""
+        return tuple(verdict for verdict in self.verdicts if not verdict.gate)
+
+    @property
+    def gates_hold(self) -> bool:
+        """Whether nothing changed that should not."""
+        return all(verdict.passed for verdict in self.verdicts if verdict.gate)
+
+
+class Judge(Process):
+    """One judge, for one episode. Made by `judge_steps`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turns: Sequence[Statute] = ()
+
+    def take_steps(self, packed: Packed) -> Steps[None]:
+        """Hands over what it will judge by.
+
+        Raises:
+            Fault: it could not be loaded there.
+        """
+        try:
+            yield from self.ask(frames.JUDGE, {"index": packed.index}, BRIEF_S, (packed.fd,))
+        except RuntimeGone as gone:
+            raise Fault(f"the judge could not take the task: {gone}") from gone
+
+    def rule_steps(
+        self, turn: int, before: Mapping[str, bytes], after: Mapping[str, bytes], answer: str
+    ) -> Steps[Ruling]:
+        """Judges a turn by the claims before and after it and its final answer.
+
+        Claims that end the judge, or that it cannot finish in time, have failed: every statement of the turn is.
+        """
+        request = {"turn": turn, "before": dict(before), "after": dict(after), "answer": answer}
+        try:
+            said = yield from self.ask(frames.JUDGE, request, DEADLINE_S)
+        except RuntimeGone as gone:
+            failed = [
+                Verdict(name, False, each.weight, f"the judge did not survive the claims: {gone}")
+                for each in self.turns[turn].assertions
+                for name in each.names
+            ]
+            return Ruling(tuple(failed), (False,) * len(failed))
+        return Ruling(tuple(Verdict(**verdict) for verdict in said["verdicts"]), tuple(said["idle"]))
+
+
+def judge_steps(
+    pool: Pool, turns: Sequence[Statute], classes: Mapping[str, type], modules: tuple[str, ...] = ()
+) -> Steps[Judge]:
+    """A fresh judge that knows what to judge by.
+
+    Args:
+        pool: where its template is kept.
+        turns: what each turn is judged by.
+        classes: the injected classes, by the name that claims call them by.
+        modules: what its base imports (those of the tasks' values).
+
+    Raises:
+        Fault: it could not be started, or the assertions cannot be handed over.
+    """
+    packed = pack(([(turn.assertions, turn.changes) for turn in turns], dict(classes)), to_judge=True)
+    imports = tuple(sorted(packed.modules))
+
+    def make() -> Steps[Any]:
+        base = pool.base(modules, judging=True)
+        return (yield from base.serve_steps({"modules": imports}, COURT, Judge))
+
+    try:
+        template = yield from pool.template_steps(("judge", modules, imports), make)
+        judge: Judge = yield from template.start_steps()
+        judge.turns = turns
+        try:
+            yield from judge.take_steps(packed)
+        except BaseException:
+            judge.close()
+            raise
+        return judge
+    finally:
+        packed.close()

@@ -1,0 +1,263 @@
+"""Plain functions of `assert` statements, each statement judged on its own.
+
+    def check(state, before, answer):
+        assert state.total == sum(before.prices), "total"
+        assert len(state.prices) == 3
+
+The function's source is rewritten so that every `assert` is recorded instead of raised: the statements after a failed one
+are still judged, and the message shows the actual values of what was compared. A statement that is never reached (a loop
+over an empty claim, an early return, a branch not taken, an exception before it) has *failed*: otherwise a rollout could
+pass a check by emptying what it loops over.
+
+The parameters are taken by name, any of `state`, `before` and `answer` (see `Evidence`). Where the source cannot be had (a
+script read from standard input), the whole function is one statement.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+from cave_rl.rewards.evidence import Evidence, show
+from cave_rl.rewards.verdict import Verdict
+
+_PARAMETERS = ("state", "before", "answer")
+_RECORD = "__cave_record__"
+
+
+class UsageError(TypeError):
+    """An assertion function that cannot be used as one."""
+
+
+@dataclass(frozen=True)
+class Statements:
+    """A function of `assert` statements as an assertion.
+
+    Attributes:
+        function: the function.
+        source: its dedented source, or None where it cannot be had.
+        weight: the weight of each of its statements.
+        also_reads: variables it reads by a computed name, which its source does not show.
+    """
+
+    __cave_host_only__: ClassVar[bool] = True
+
+    function: Callable[..., None]
+    source: str | None
+    weight: float = 1.0
+    also_reads: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(
+        cls, function: Callable[..., None], *, weight: float = 1.0, reads: frozenset[str] | set[str] = frozenset()
+    ) -> Statements:
+        """Wraps a function; its parameters are any of `state`, `before`, `answer`.
+
+        Raises:
+            UsageError: it takes another parameter, or holds no `assert`.
+        """
+        unknown = [name for name in inspect.signature(function).parameters if name not in _PARAMETERS]
+        if unknown:
+            raise UsageError(
+                f"assertion {function.__qualname__} takes {unknown[0]!r}; it may take {', '.join(_PARAMETERS)}"
+            )
+        statements = cls(function, _source(function), weight, frozenset(reads))
+        if statements.source is not None and not statements._asserts:
+            raise UsageError(f"assertion {function.__qualname__} holds no assert statement")
+        return statements
+
+    @cached_property
+    def _asserts(self) -> list[ast.Assert]:
+        return _own_asserts(_definition(self.source)) if self.source is not None else []
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        if not self._asserts:
+            return (self.function.__name__,)
+        names: list[str] = []
+        for node in self._asserts:
+            base = node.msg.value if _is_text(node.msg) else ast.unparse(node.test)  # type: ignore[union-attr]
+            count = sum(1 for name in names if name == base or name.startswith(f"{base} #"))
+            names.append(f"{base} #{count + 1}" if count else str(base))
+        return tuple(names)
+
+    @cached_property
+    def reads(self) -> frozenset[str]:
+        """The names after `state.` / in `state[...]` (and of `before`), found in the source."""
+        found = set(self.also_reads)
+        if self.source is None:
+            return frozenset(found | set(self.function.__code__.co_names))
+        for node in ast.walk(_definition(self.source)):
+            if isinstance(node, ast.Attribute) and _is_state(node.value):
+                found.add(node.attr)
+            elif isinstance(node, ast.Subscript) and _is_state(node.value) and _is_text(node.slice):
+                found.add(node.slice.value)  # type: ignore[attr-defined]
+            elif isinstance(node, ast.Compare) and _is_text(node.left) and any(map(_is_state, node.comparators)):
+                found.add(node.left.value)  # type: ignore[attr-defined]
+        return frozenset(found)
+
+    def check(self, evidence: Evidence) -> list[Verdict]:
+        record = _Record(len(self.names))
+        wanted = inspect.signature(self.function).parameters
+        arguments = {name: getattr(evidence, name) for name in _PARAMETERS if name in wanted}
+        stopped = "not reached"
+        if self._asserts:
+            function = _rewrite(self.function, self.source or "", record)
+        else:
+            function = record.whole(self.function)
+        try:
+            function(**arguments)
+        except Exception as error:  # what a statement between the asserts raises ends the function
+            stopped = f"not reached: {type(error).__name__}: {error}"
+        return [
+            Verdict(name, record.passed[i] is True, self.weight, record.messages[i] or _unless(record.passed[i], stopped))
+            for i, name in enumerate(self.names)
+        ]
+
+
+def _unless(passed: bool | None, message: str) -> str:
+    return message if passed is None else ""
+
+
+class _Record:
+    """What happened to each statement: passed (in every execution), failed (in one), or None (never reached)."""
+
+    def __init__(self, count: int) -> None:
+        self.passed: list[bool | None] = [None] * count
+        self.messages = [""] * count
+
+    def __call__(self, index: int, test: Callable[[dict[str, Any]], Any]) -> None:
+        values: dict[str, Any] = {}
+        try:
+            passed = bool(test(values))
+            message = ", ".join(f"{source} is {show(value)}" for source, value in values.items())
+        except Exception as error:  # an expression that raises on a claim has failed
+            passed, message = False, f"{type(error).__name__}: {error}"
+        if self.passed[index] is not False:
+            self.passed[index] = passed
+            self.messages[index] = "" if passed else message or "is false"
+
+    def whole(self, function: Callable[..., None]) -> Callable[..., None]:
+        def run(**arguments: Any) -> None:
+            try:
+                function(**arguments)
+                self.passed[0] = True
+            except AssertionError as error:
+                self.passed[0], self.messages[0] = False, str(error) or "an assert failed"
+
+        return run
+
+
+def _source(function: Callable[..., None]) -> str | None:
+    try:
+        source = textwrap.dedent(inspect.getsource(function))
+        _definition(source)
+    except (OSError, TypeError, SyntaxError, UsageError):
+        return None
+    return source
+
+
+def _definition(source: str | None) -> ast.FunctionDef:
+    body = ast.parse(source or "").body
+    if len(body) != 1 or not isinstance(body[0], ast.FunctionDef):
+        raise UsageError("an assertion is written with def")
+    return body[0]
+
+
+def _own_asserts(definition: ast.FunctionDef) -> list[ast.Assert]:
+    """The asserts of the function itself, in source order, not those of functions defined inside it."""
+    found: list[ast.Assert] = []
+
+    def visit(node: ast.AST) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Assert):
+                found.append(child)
+            elif not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+                visit(child)
+
+    visit(definition)
+    return found
+
+
+def _is_text(node: ast.AST | None) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _is_state(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id in ("state", "before")
+
+
+class _Capture(ast.NodeTransformer):
+    """Wraps the operands of comparisons and the arguments of calls so that their values are kept for the message."""
+
+    def keep(self, node: ast.expr) -> ast.expr:
+        if isinstance(node, (ast.Constant, ast.Starred, ast.GeneratorExp, ast.Lambda)):
+            return node
+        source = ast.Constant(ast.unparse(node))
+        call = ast.Call(ast.Name("__keep__", ast.Load()), [ast.Name("__values__", ast.Load()), source, node], [])
+        return ast.copy_location(call, node)
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        node.left = self.keep(node.left)
+        node.comparators = [self.keep(each) for each in node.comparators]
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        node.args = [self.keep(each) for each in node.args]
+        return node
+
+    def stop(self, node: ast.AST) -> ast.AST:  # names bound inside these do not exist outside
+        return node
+
+    visit_Lambda = visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = stop
+
+
+def _keep(values: dict[str, Any], source: str, value: Any) -> Any:
+    values[source] = value
+    return value
+
+
+def _rewrite(function: Callable[..., None], source: str, record: _Record) -> Callable[..., None]:
+    """The function with each assert replaced by a call of `record`, bound to the same globals and closure."""
+    definition = _definition(source)
+    definition.decorator_list, definition.returns = [], None
+    for argument in definition.args.args + definition.args.kwonlyargs:
+        argument.annotation = None
+    index = {id(node): i for i, node in enumerate(_own_asserts(definition))}
+
+    class Replace(ast.NodeTransformer):
+        def visit_Assert(self, node: ast.Assert) -> ast.AST:
+            if id(node) not in index:
+                return node
+            position = index[id(node)]
+            captured = _Capture().visit(node.test)
+            values = ast.arguments(posonlyargs=[], args=[ast.arg("__values__")], kwonlyargs=[], kw_defaults=[], defaults=[])
+            call = ast.Call(
+                ast.Name(_RECORD, ast.Load()), [ast.Constant(position), ast.Lambda(values, captured)], []
+            )
+            return ast.fix_missing_locations(ast.copy_location(ast.Expr(call), node))
+
+    Replace().visit(definition)
+    free = function.__code__.co_freevars
+    parameters = [ast.arg(name) for name in (*free, _RECORD, "__keep__")]
+    outer = ast.FunctionDef(
+        name="__cave_outer__",
+        args=ast.arguments(posonlyargs=[], args=parameters, kwonlyargs=[], kw_defaults=[], defaults=[]),
+        body=[definition, ast.Return(ast.Name(definition.name, ast.Load()))],
+        decorator_list=[],
+    )
+    module = ast.fix_missing_locations(ast.Module([outer], []))
+    if hasattr(outer, "type_params"):
+        outer.type_params = []
+    scope: dict[str, Any] = {}
+    exec(compile(module, f"<assertion {function.__name__}>", "exec"), function.__globals__, scope)
+    cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    rewritten = scope["__cave_outer__"](*cells, record, _keep)
+    assert isinstance(rewritten, types.FunctionType)
+    return rewritten

@@ -1,0 +1,229 @@
+"""Base: a spawned, trusted, single-threaded process with modules imported and nothing of a task in it.
+
+It is started by running a fresh interpreter on our own code, never by re-running the user's `__main__`: so it works from an
+unguarded script, from standard input, in a notebook, in a daemonic worker and under any launcher.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from cave_rl.confinement import Broker, Confinement
+from cave_rl.runtime import drive
+from cave_rl.runtime.channel import Channel
+from cave_rl.runtime.drive import Steps
+from cave_rl.runtime.errors import SpawnFault
+from cave_rl.runtime.inside import frames
+from cave_rl.runtime.process import Process
+from cave_rl.runtime.runtime import Runtime
+from cave_rl.runtime.setup import Setup
+from cave_rl.runtime.template import Template
+from cave_rl.runtime.transfer import pack
+
+START_S = 120.0
+"""Wall seconds within which a Base, or a set-up, must be ready."""
+
+KERNEL = "cave_rl.runtime.inside.kernel:Kernel"
+
+P = TypeVar("P", bound=Process)
+
+# The packages' own __init__ hand on host-side names, which a runtime must not hold: empty packages stand in for them.
+_INSIDE = """
+import sys, types
+sys.path[:] = {path!r}
+for name, where in {packages!r}:
+    package = sys.modules[name] = types.ModuleType(name)
+    package.__path__ = [where]
+from cave_rl.runtime.inside.zygote import main
+main({fd})
+"""
+
+_JUDGING = """
+import sys
+sys.path[:] = {path!r}
+from cave_rl.runtime.inside.zygote import main
+main({fd})
+"""
+
+_KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")
+_SET = {
+    "PYTHONHASHSEED": "0",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMEXPR_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "MPLBACKEND": "Agg",
+}
+
+
+class Base:
+    """One Base per (module set, confinement, role).
+
+    Args:
+        modules: imported once, before any Template.
+        confinement: the policy that its Templates harden themselves by.
+        judging: whether it serves judges, which may import tasks and assertions. A runtime's Base cannot.
+        broker: answers when its descendants want to fork; its own if none is given.
+
+    Raises:
+        SpawnFault: it did not start, or a module cannot be imported.
+    """
+
+    def __init__(
+        self,
+        modules: Sequence[str] = (),
+        *,
+        confinement: Confinement | None = None,
+        judging: bool = False,
+        broker: Broker | None = None,
+    ) -> None:
+        self.modules = tuple(modules)
+        self.confinement = confinement or Confinement()
+        self.judging = judging
+        self.broker = broker or Broker()
+        self._owner = os.getpid()
+        self._scratch = tempfile.mkdtemp(prefix="cave-rl-")
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._socket = ours
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _code(theirs.fileno(), judging)],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                cwd=self._scratch,
+                env={name: os.environ[name] for name in _KEPT if name in os.environ}
+                | _SET
+                | {"HOME": self._scratch, "MPLCONFIGDIR": self._scratch, "TMPDIR": self._scratch},
+            )
+        try:
+            path = [entry or os.getcwd() for entry in sys.path]
+            self._ask(frames.HELLO, {"path": path, "modules": list(self.modules)})
+        except BaseException:
+            self.close()
+            raise
+
+    def template(self, setup: Setup, *, timeout: float = START_S) -> Template[Runtime]:
+        """A Template that has run a set-up and starts runtimes.
+
+        Args:
+            setup: what is injected and run.
+            timeout: wall seconds for it.
+
+        Raises:
+            SetupFault: the set-up failed, with its traceback.
+            TransferError: something of it cannot be handed over, or holds answers.
+            SpawnFault: the Base is gone.
+        """
+        return drive.run(self.template_steps(setup, timeout=timeout))
+
+    def template_steps(self, setup: Setup, *, timeout: float = START_S) -> Steps[Template[Runtime]]:
+        """The conversation of `template`."""
+        classes = setup.classes()
+        return (yield from self.serve_steps(setup.brief(), KERNEL, lambda: Runtime(classes), timeout=timeout))
+
+    def serve_steps(
+        self, brief: Any, service: str, make: Callable[[], P], *, timeout: float = START_S
+    ) -> Steps[Template[P]]:
+        """A Template whose forks run a service; `make` makes the handle of each.
+
+        Args:
+            brief: what the service is made with.
+            service: `module:class`, a `cave_rl.runtime.inside.zygote.Service`.
+            make: a new handle.
+            timeout: wall seconds until it must be ready.
+
+        Raises:
+            Fault: as `template`.
+        """
+        packed = pack(brief)
+        channel = Channel()
+        sock, replies = channel.theirs
+        told = {
+            "index": packed.index,
+            "service": service,
+            "policy": pickle.dumps(self.confinement),
+            "modules": list(self.modules),
+            "deny": [] if self.judging else [str(Path(__file__).parents[1])],
+            "scratch": self._scratch,
+        }
+        nonce = os.urandom(frames.NONCE_BYTES)
+        try:
+            frame = frames.pack(frames.TEMPLATE, nonce, told)
+            try:
+                socket.send_fds(self._socket, [frame], [sock, packed.fd, replies])
+            except OSError as error:
+                raise SpawnFault(f"the base process is gone: {error}") from error
+            channel.given()
+            return (yield from Template.greet(channel, self, make, timeout))
+        except BaseException:
+            channel.close()
+            raise
+        finally:
+            packed.close()
+
+    @property
+    def scratch(self) -> str:
+        """The directory under which working directories of its runtimes lie."""
+        return self._scratch
+
+    def close(self) -> None:
+        """Ends the Base and everything forked from it. In a fork of the host it only lets go."""
+        self._socket.close()
+        if self._owner != os.getpid():
+            return
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _ask(self, operation: bytes, payload: Any) -> Any:
+        nonce = os.urandom(frames.NONCE_BYTES)
+        try:
+            self._socket.send(frames.pack(operation, nonce, payload))
+            poll = select.poll()
+            poll.register(self._socket, select.POLLIN)
+            until = time.monotonic() + START_S
+            if not poll.poll(max(0, until - time.monotonic()) * 1000):
+                raise SpawnFault(f"the base process did not answer within {START_S:.0f} s")
+            data = self._socket.recv(frames.FRAME_BYTES)
+        except OSError as error:
+            raise SpawnFault(f"the base process is gone: {error}") from error
+        if not data:
+            raise SpawnFault("the base process ended as it began; its error stands on stderr")
+        reply = frames.payload_of(data)
+        if data[:1] == frames.ERROR:
+            raise SpawnFault(f"the base process could not import {list(self.modules)}: {reply['traceback']}")
+        return reply
+
+
+def _code(fd: int, judging: bool) -> str:
+    root = Path(__file__).parents[1]
+    path = [entry or os.getcwd() for entry in sys.path]
+    if str(root.parent) not in path:
+        path.append(str(root.parent))
+    packages = [("cave_rl", str(root)), ("cave_rl.runtime", str(root / "runtime"))]
+    return (_JUDGING if judging else _INSIDE).format(path=path, packages=packages, fd=fd)
+
+

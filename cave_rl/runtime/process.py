@@ -1,0 +1,205 @@
+"""A handle on one forked process: how it is started, asked, killed and closed."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Self
+
+from cave_rl.confinement import Broker, Confinement
+from cave_rl.runtime.channel import Channel
+from cave_rl.runtime.drive import Steps, Wait
+from cave_rl.runtime.errors import Fault, HostLimitFault, RuntimeGone
+from cave_rl.runtime.inside import frames
+
+START_S = 30.0
+"""Wall seconds within which a fork must say hello."""
+
+_live: set[int] = set()
+"""Pids that have a handle in this host: a new fork must not claim to be one of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Who may fork beneath a Template, and how a fork is ended with all it left behind.
+
+    Attributes:
+        broker: answers when a descendant wants to fork.
+        policy: what it answers by.
+        ticketed: whether descendants must ask. If not, they may have forked unasked, and are looked for.
+    """
+
+    broker: Broker
+    policy: Confinement
+    ticketed: bool
+
+    def welcome(self, pid: int) -> None:
+        """A fork has come up."""
+        self.broker.enroll(pid)
+
+    def let_fork(self, pid: int) -> None:
+        """The host is about to ask this process for a fork of itself."""
+        if self.ticketed:
+            self.broker.grant(pid)
+
+    def end(self, pid: int) -> None:
+        """Ends a fork's family; the fork itself is ended by its pidfd."""
+        if self.policy.fork or not self.ticketed:
+            self.broker.kill(pid)
+        else:
+            self.broker.revoke(pid)
+
+
+class Process:
+    """One forked process and what the host holds of it: channel, output files, pidfd.
+
+    Not made directly: a Template (or a Snapshot) starts it.
+    """
+
+    def __init__(self) -> None:
+        try:
+            self._channel = Channel()
+            self._stdout, self._stderr = _output_file(), _output_file()
+        except OSError as error:
+            raise HostLimitFault(
+                f"the host cannot start another runtime: {error}. Close some, or raise the limit (ulimit -n)"
+            ) from error
+        self._pidfd = -1
+        self._closed = False
+        self.guard: Guard | None = None
+        self.gone: RuntimeGone | None = None
+        self.on_close: list[Callable[[], None]] = []
+
+    @property
+    def pid(self) -> int:
+        """The process's pid; 0 before it has said hello."""
+        return self._channel.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can still be asked."""
+        return not self._closed and self.gone is None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def files(self) -> tuple[int, ...]:
+        """The descriptors that the fork takes: socket, stdout, stderr, reply file."""
+        sock, replies = self._channel.theirs
+        return sock, self._stdout, self._stderr, replies
+
+    def greet(self, nonce: bytes) -> Steps[None]:
+        """Waits for the hello of the fork and learns who it is, from the kernel.
+
+        Raises:
+            Fault: it did not come up.
+            RuntimeGone: what came up cannot be it.
+        """
+        self._channel.given()
+        until = time.monotonic() + START_S
+        try:
+            while (frame := self._channel.receive()) is None:
+                if time.monotonic() >= until:
+                    raise Fault(f"a fork did not say hello within {START_S:.0f} s")
+                yield Wait(self._channel.fd, until)
+        except RuntimeGone as gone:
+            said = os.pread(self._stderr, 20_000, 0).decode("utf-8", "replace")
+            raise Fault(f"a fork did not come up: {gone}\n{said}".rstrip()) from gone
+        if frame[:1] == frames.ERROR:
+            raise HostLimitFault(f"a fork failed: {frames.payload_of(frame).get('message')}")
+        if frame[:1] != frames.HELLO or frame[1 : frames.HEAD_BYTES] != nonce or self.pid in _live or self.pid <= 0:
+            raise RuntimeGone("tampered", "another process answered in a fork's place")
+        try:
+            self._pidfd = os.pidfd_open(self.pid)
+        except ProcessLookupError:
+            raise RuntimeGone("crashed", "it ended as it began") from None
+        _live.add(self.pid)
+        if self.guard is not None:
+            self.guard.welcome(self.pid)
+
+    def ask(self, operation: bytes, payload: Any, timeout: float, fds: tuple[int, ...] = ()) -> Steps[Any]:
+        """One request and its answer, within wall seconds; a process that fails to answer is killed.
+
+        Raises:
+            RuntimeGone: it is gone, or was killed for its answer or for giving none.
+        """
+        self.check_alive()
+        try:
+            return (yield from self._channel.ask(operation, payload, time.monotonic() + timeout, fds))
+        except RuntimeGone as gone:
+            self.lose(gone)
+            raise
+
+    def check_alive(self) -> None:
+        """Raises `RuntimeGone` if nothing can be asked any more."""
+        if self._closed:
+            raise RuntimeGone("killed", "it was closed")
+        if self.gone is not None:
+            raise self.gone
+
+    def lose(self, gone: RuntimeGone) -> None:
+        """Notes that it cannot be used any more, and ends it."""
+        self.gone = gone
+        self._end()
+
+    def signal(self, number: int) -> None:
+        """Sends a signal to the process; none if it has ended."""
+        if self._pidfd >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, number)
+
+    def cpu_s(self) -> float:
+        """CPU seconds that the process has used, measured by the kernel."""
+        try:
+            return time.clock_gettime((~self.pid) << 3 | 2)  # the clock id of a process, as clock_getcpuclockid(3) makes it
+        except OSError:
+            return 0.0
+
+    def threads(self) -> int:
+        """How many threads the process has."""
+        try:
+            return len(os.listdir(f"/proc/{self.pid}/task"))
+        except OSError:
+            return 0
+
+    def close(self) -> None:
+        """Kills the process and lets go of all it held. May be called twice."""
+        if self._closed:
+            return
+        self._closed = True
+        self._end()
+        _live.discard(self.pid)
+        self._channel.close()
+        for fd in (self._stdout, self._stderr, self._pidfd):
+            if fd >= 0:
+                os.close(fd)
+        for callback in self.on_close:
+            callback()
+
+    def _end(self) -> None:
+        if self.guard is not None and self._pidfd >= 0:
+            self.guard.end(self.pid)
+        self.signal(signal.SIGKILL)
+
+    def __del__(self) -> None:
+        if not getattr(self, "_closed", True):
+            self.close()
+
+
+def _output_file() -> int:
+    fd = os.memfd_create("cave-output", os.MFD_CLOEXEC)
+    fcntl.fcntl(fd, fcntl.F_SETFL, os.O_APPEND)
+    return fd
+
+
+def forget_all() -> None:
+    """In a fork of the host: no runtime is ours."""
+    _live.clear()

@@ -1,0 +1,262 @@
+"""Runtime: the handle on one live interpreter; Snapshot: a parked fork of one.
+
+Every method is there twice: `execute(...)` blocks, `execute_steps(...)` is the conversation itself, for `drive.run_all` and
+`drive.run_async`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterable
+from typing import Any, Self
+
+from cave_rl.runtime import drive
+from cave_rl.runtime.codec import decode
+from cave_rl.runtime.drive import Steps, Wait
+from cave_rl.runtime.errors import Fault, RuntimeGone
+from cave_rl.runtime.inside import frames
+from cave_rl.runtime.process import Process
+from cave_rl.runtime.result import CellResult, Limits, Malformed, Outcome, report_of
+from cave_rl.runtime.transfer import pack
+
+_ANSWER_S = 10.0
+"""Wall seconds for what needs no cell: names, claims, forks."""
+
+
+class Runtime(Process):
+    """One live interpreter, forked from a Template or a Snapshot.
+
+    A runtime is hostile from its first cell on. What it reports is a claim; what ends it is a failure of the rollout, told as
+    an outcome (`CellResult.outcome`) or raised as `RuntimeGone` by what needs an answer.
+    """
+
+    def __init__(self, classes: dict[str, type]) -> None:
+        super().__init__()
+        self._classes = classes
+
+    def execute(self, code: str, limits: Limits | None = None, *, diff: bool = True) -> CellResult:
+        """Runs a cell.
+
+        Args:
+            code: Python source; `await` works at top level.
+            limits: what it may use.
+            diff: whether to report which names it created, changed and deleted.
+
+        Raises:
+            RuntimeGone: the runtime had ended before.
+        """
+        return drive.run(self.execute_steps(code, limits, diff=diff))
+
+    def execute_steps(self, code: str, limits: Limits | None = None, *, diff: bool = True) -> Steps[CellResult]:
+        """The conversation of `execute`."""
+        limits = limits or Limits()
+        self.check_alive()
+        started, used = time.monotonic(), self.cpu_s()
+        if len(code.encode("utf-8", "surrogatepass")) > limits.code_bytes:
+            detail = f"a cell holds at most {limits.code_bytes} bytes"
+            return CellResult(Outcome.BLOCKED, detail=detail)
+        interrupted = 0.0
+        try:
+            nonce = self._channel.send(frames.EXECUTE, {"code": code, "diff": diff})
+            while (reply := self._channel.poll(frames.EXECUTE, nonce)) is None:
+                now = time.monotonic()
+                if interrupted:
+                    left = interrupted + limits.grace_s - now
+                else:
+                    left = min(limits.cpu_s - (self.cpu_s() - used), started + limits.wall_s - now)
+                if left > 0:
+                    yield Wait(self._channel.fd, now + left)
+                elif interrupted:
+                    raise RuntimeGone("killed", "it ran over its limit and ignored the interrupt")
+                else:
+                    interrupted = now
+                    self.signal(signal.SIGINT)
+            outcome, value, error, changes, peak = report_of(reply.content)
+        except Malformed as malformed:
+            return self._ended(RuntimeGone("tampered", f"a malformed report: {malformed}"), limits, started, used)
+        except RuntimeGone as gone:
+            return self._ended(gone, limits, started, used)
+        detail = ""
+        if interrupted:
+            outcome, detail = Outcome.INTERRUPTED, "it ran over its limit"
+        elif outcome is Outcome.INTERRUPTED:
+            outcome = Outcome.ERROR  # it raised KeyboardInterrupt itself
+        return CellResult(
+            outcome,
+            stdout=_take(self._stdout, limits.output_bytes),
+            stderr=_take(self._stderr, limits.output_bytes),
+            value=value,
+            error=error,
+            diff=changes,
+            detail=detail,
+            wall_s=time.monotonic() - started,
+            cpu_s=self.cpu_s() - used,
+            peak_kb=peak,
+        )
+
+    def claim(self, names: Iterable[str], limits: Limits | None = None) -> dict[str, bytes]:
+        """What the runtime claims of variables: name -> encoding. A name that it does not have is left out.
+
+        Raises:
+            RuntimeGone: the runtime has ended, or did not answer in time.
+        """
+        return drive.run(self.claim_steps(names, limits))
+
+    def claim_steps(self, names: Iterable[str], limits: Limits | None = None) -> Steps[dict[str, bytes]]:
+        """The conversation of `claim`."""
+        limits = limits or Limits()
+        wanted = sorted(set(names))
+        claimed = yield from self.ask(
+            frames.CLAIM, {"names": wanted, "most": limits.claim_bytes}, max(limits.wall_s, _ANSWER_S)
+        )
+        if type(claimed) is not dict or not all(
+            name in wanted and type(value) is bytes for name, value in claimed.items()
+        ):
+            gone = RuntimeGone("tampered", "malformed claims")
+            self.lose(gone)
+            raise gone
+        return claimed
+
+    def retrieve(self, name: str) -> Any:
+        """A variable's value, decoded from its claim: exact types, or an `Opaque` that names the type.
+
+        Raises:
+            KeyError: there is no such variable.
+            ClaimError: the claim cannot be decoded.
+            RuntimeGone: the runtime has ended.
+        """
+        claimed = self.claim([name])
+        if name not in claimed:
+            raise KeyError(f"{name!r} is not defined in the runtime")
+        return decode(claimed[name], self._classes)
+
+    def names(self) -> list[str]:
+        """The names in the namespace, as claimed; those that begin with an underscore are left out."""
+        return drive.run(self.names_steps())
+
+    def names_steps(self) -> Steps[list[str]]:
+        """The conversation of `names`."""
+        found = yield from self.ask(frames.NAMES, None, _ANSWER_S)
+        if type(found) is not list or not all(type(name) is str for name in found):
+            gone = RuntimeGone("tampered", "malformed names")
+            self.lose(gone)
+            raise gone
+        return found
+
+    def inject(self, name: str, value: Any) -> None:
+        """Sets a variable from the host.
+
+        Raises:
+            TransferError: the value cannot be handed over.
+            RuntimeGone: the runtime has ended.
+        """
+        drive.run(self.inject_steps(name, value))
+
+    def inject_steps(self, name: str, value: Any) -> Steps[None]:
+        """The conversation of `inject`."""
+        packed = pack(value)
+        try:
+            yield from self.ask(frames.INJECT, {"name": name, "index": packed.index}, _ANSWER_S, (packed.fd,))
+        finally:
+            packed.close()
+
+    def snapshot(self) -> Snapshot:
+        """A parked fork of the runtime as it is now.
+
+        Raises:
+            RuntimeGone: the runtime has ended.
+            ThreadsAlive: cells left threads running, which a fork would lose.
+        """
+        return drive.run(self.snapshot_steps())
+
+    def snapshot_steps(self, *, threads: bool = False) -> Steps[Snapshot]:
+        """The conversation of `snapshot`."""
+        return Snapshot((yield from self._fork_steps(None, threads)))
+
+    def _fork_steps(self, seed: int | None, threads: bool) -> Steps[Runtime]:
+        self.check_alive()
+        if not threads and (others := self.threads() - 1) > 0:
+            raise ThreadsAlive(f"cells left {others} threads running; a fork would lose them")
+        child = Runtime(self._classes)
+        child.guard = self.guard
+        if self.guard is not None:
+            self.guard.let_fork(self.pid)
+        nonce = os.urandom(frames.NONCE_BYTES)
+        try:
+            request = {"seed": seed, "nonce": nonce}
+            yield from self.ask(frames.FORK, request, _ANSWER_S, child.files())
+            yield from child.greet(nonce)
+        except BaseException:
+            child.close()
+            raise
+        return child
+
+    def _ended(self, gone: RuntimeGone, limits: Limits, started: float, used: float) -> CellResult:
+        cpu = self.cpu_s() - used
+        self.lose(gone)
+        return CellResult(
+            Outcome(gone.outcome),
+            stdout=_take(self._stdout, limits.output_bytes),
+            stderr=_take(self._stderr, limits.output_bytes),
+            detail=gone.detail,
+            wall_s=time.monotonic() - started,
+            cpu_s=max(cpu, 0.0),
+        )
+
+
+class ThreadsAlive(Fault):
+    """A runtime with threads of its own cannot be forked: they would be missing in the fork."""
+
+
+class Snapshot:
+    """A parked fork of a Runtime. It runs nothing; it can be forked any number of times."""
+
+    def __init__(self, parked: Runtime) -> None:
+        self._parked = parked
+
+    def fork(self, n: int = 1, *, seed: int | None = None) -> list[Runtime]:
+        """`n` live runtimes that begin where the snapshot was taken; `seed` reseeds them.
+
+        Raises:
+            RuntimeGone: the snapshot has ended.
+        """
+        return drive.run(self.fork_steps(n, seed=seed))
+
+    def fork_steps(self, n: int = 1, *, seed: int | None = None) -> Steps[list[Runtime]]:
+        """The conversation of `fork`."""
+        forks: list[Runtime] = []
+        try:
+            for _ in range(n):
+                forks.append((yield from self._parked._fork_steps(seed, threads=True)))
+        except BaseException:
+            for each in forks:
+                each.close()
+            raise
+        return forks
+
+    def close(self) -> None:
+        """Ends the parked process."""
+        self._parked.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _take(fd: int, most: int) -> str:
+    """The head and the tail of an output file, which is then emptied."""
+    size = os.fstat(fd).st_size
+    if not size:
+        return ""
+    if size <= most:
+        data = os.pread(fd, size, 0).decode("utf-8", "replace")
+    else:
+        head, tail = os.pread(fd, most // 2, 0), os.pread(fd, most // 2, size - most // 2)
+        left = size - len(head) - len(tail)
+        data = f"{head.decode('utf-8', 'replace')}\n... {left} bytes left out ...\n{tail.decode('utf-8', 'replace')}"
+    os.ftruncate(fd, 0)
+    return data

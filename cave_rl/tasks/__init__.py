@@ -1,0 +1,31 @@
+"""Tasks: what is asked and what must be true; suites of them; and the loop that plays one.
+
+`task` is the data, `suite` generates and splits it, `registry` finds suites by name, `episode` is the turn loop. See
+`docs/tasks.md`.
+"""
+
+from cave_rl.tasks.config import EpisodeConfig, PromptConfig
+from cave_rl.tasks.episode import Episode, StepResult
+from cave_rl.tasks.registry import find, names, register
+from cave_rl.tasks.suite import SPLITS, Family, Split, Suite, SuiteError, split_of
+from cave_rl.tasks.task import NearMiss, Task, TaskError, Turn
+
+__all__ = [
+    "SPLITS",
+    "Episode",
+    "EpisodeConfig",
+    "Family",
+    "NearMiss",
+    "PromptConfig",
+    "Split",
+    "StepResult",
+    "Suite",
+    "SuiteError",
+    "Task",
+    "TaskError",
+    "Turn",
+    "find",
+    "names",
+    "register",
+    "split_of",
+]

@@ -1,0 +1,401 @@
+"""Episode: the turn loop, from a model's message to an observation and a reward.
+
+A turn ends at the first of: a message without code (the final answer), the turn's step limit, a second malformed message in the
+turn. It is judged once, then; never earlier because its assertions already hold. A failed turn does not end the dialogue: later
+expectations stay absolute.
+
+What each message comes to:
+
+| message                            | `outcome`     | executed | the turn                     | ends the episode as        |
+|------------------------------------|---------------|----------|------------------------------|----------------------------|
+| code that runs                     | ok            | yes      | goes on to its step limit    | truncated (last turn only) |
+| code that raises                   | error         | yes      | goes on to its step limit    | truncated (last turn only) |
+| code that CodeRules refuse         | blocked       | no       | goes on to its step limit    | truncated (last turn only) |
+| code over its CPU or wall limit    | interrupted   | in part  | goes on to its step limit    | truncated (last turn only) |
+| code over its memory limit         | out_of_memory | in part  | goes on to its step limit    | truncated (last turn only) |
+| code that ends its interpreter     | killed, crashed, tampered | in part | ends, unless a checkpoint brings it back | terminated |
+| no code                            | answered      | -        | ends                         | terminated (last turn)     |
+| malformed, first in the turn       | malformed     | no       | goes on to its step limit    | truncated (last turn only) |
+| malformed, second in the turn      | malformed     | no       | ends                         | terminated (last turn)     |
+| cut by the token limit             | cut           | no       | ends                         | truncated                  |
+| anything, when our side fails      | fault         | -        | unscorable: `info["fault"]`  | truncated                  |
+
+Every step but those that end a turn has reward 0; that one has the turn's share of the episode reward. Step rewards sum to the
+episode reward. A fault's reward is 0.0 only because Gymnasium wants a number: whoever trains must leave such episodes out.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Any
+
+from cave_rl.rewards.compose import Conduct, episode_cost, episode_reward, turn_score
+from cave_rl.rewards.judge import Judge, Ruling, judge_steps
+from cave_rl.runtime.describe import describe
+from cave_rl.runtime.drive import Steps
+from cave_rl.runtime.errors import Fault, RuntimeGone
+from cave_rl.runtime.pool import Pool
+from cave_rl.runtime.result import CellResult, Outcome
+from cave_rl.runtime.runtime import Runtime, Snapshot, ThreadsAlive
+from cave_rl.runtime.setup import Setup
+from cave_rl.runtime.template import Template
+from cave_rl.semantic import observation
+from cave_rl.semantic.parsing import Action, parse
+from cave_rl.semantic.prompt import Example, Message
+from cave_rl.tasks.config import EpisodeConfig
+from cave_rl.tasks.task import Task, Turn
+
+_STOPPED: dict[Outcome, observation.StopKind] = {
+    Outcome.INTERRUPTED: "timeout",
+    Outcome.KILLED: "timeout",
+    Outcome.OUT_OF_MEMORY: "memory",
+    Outcome.CRASHED: "crash",
+    Outcome.TAMPERED: "killed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What came of one message, as Gymnasium's five-tuple has it."""
+
+    observation: str
+    reward: float
+    terminated: bool
+    truncated: bool
+    info: dict[str, Any]
+
+
+@dataclass(slots=True)
+class _TurnState:
+    """What is counted within one turn."""
+
+    index: int
+    steps: int = 0
+    malformed: int = 0
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What is counted over the episode."""
+
+    steps: int = 0
+    malformed: int = 0
+    violations: int = 0
+    outcomes: list[str] = field(default_factory=list)
+
+
+class Episode:
+    """One rollout of one task.
+
+    Its methods are conversations: drive them with `cave_rl.runtime.run`, many at once with `run_all`, or on an asyncio loop
+    with `run_async`.
+
+    Args:
+        task: what is to be done.
+        pool: where its template and its judge's are kept.
+        config: how it is put, run and rewarded.
+        seed: the environment's seed: same task and seed, same episode.
+        examples: few-shot tasks to show.
+
+    Attributes:
+        messages: the chat so far.
+        scores: the scores of the turns that were judged.
+        trace: one entry a step with its timings, for `traces.jsonl`.
+    """
+
+    def __init__(
+        self, task: Task, *, pool: Pool, config: EpisodeConfig, seed: int = 0, examples: tuple[Task, ...] = ()
+    ) -> None:
+        self.task = task
+        self.config = config
+        self.messages: list[Message] = []
+        self.scores: list[float] = []
+        self.trace: list[dict[str, Any]] = []
+        self.over = False
+        self.tokens = 0
+        self._pool = pool
+        self._seed = seed
+        self._examples = examples
+        self._prompt = config.prompt.build()
+        self._turn = _TurnState(0)
+        self._tally = _Tally()
+        self._paid = 0.0
+        self._runtime: Runtime | None = None
+        self._judge: Judge | None = None
+        self._bundle: dict[str, bytes] = {}
+
+    @property
+    def runtime(self) -> Runtime:
+        """The live runtime.
+
+        Raises:
+            RuntimeError: before the episode has begun.
+        """
+        if self._runtime is None:
+            raise RuntimeError("the episode has not begun: drive begin_steps() first")
+        return self._runtime
+
+    @property
+    def solved(self) -> bool:
+        """Whether every turn was judged and scored 1."""
+        return len(self.scores) == len(self.task.turns) and all(score == 1.0 for score in self.scores)
+
+    @property
+    def reward(self) -> float:
+        """The sum of the step rewards so far."""
+        return self._paid
+
+    def begin_steps(self) -> Steps[StepResult]:
+        """Starts the runtime and opens the chat; the observation is the first user message's content.
+
+        Raises:
+            Fault: the runtime could not be started.
+        """
+        task = self.task
+        template = yield from self._template_steps()
+        self._bundle = dict(template.summary["baseline"])
+        self._runtime = yield from template.start_steps(_rollout_seed(task, self._seed, self.config.key))
+        yield from self._event_steps(task.turns[0])
+        descriptions = [describe(each, shapes=self.config.prompt.shapes) for each in task.injected]
+        examples = [
+            Example([describe(each) for each in shown.injected], shown.turns[0].query, shown.turns[0].gold[0])
+            for shown in self._examples[: self.config.prompt.examples]
+        ]
+        self.messages = self._prompt.opening(
+            descriptions, task.turns[0].query, instructions=self.config.prompt.instructions, examples=examples
+        )
+        return StepResult(self.messages[-1]["content"], 0.0, False, False, self._info("begun"))
+
+    def step_steps(self, message: str, *, cut: bool = False, tokens: int = 0) -> Steps[StepResult]:
+        """Takes one message of the model.
+
+        Args:
+            message: the assistant's text.
+            cut: whether the token limit cut it: it is then not executed, the state so far is judged, and the episode ends.
+            tokens: how many tokens it has, where tokens cost.
+
+        Raises:
+            RuntimeError: the episode has not begun, or is over.
+        """
+        if self.over:
+            raise RuntimeError("the episode is over: begin another")
+        self.tokens += tokens
+        self.messages.append({"role": "assistant", "content": message})
+        try:
+            return (yield from self._step_steps(message, cut))
+        except Fault as fault:
+            self.over = True
+            told = {"type": type(fault).__name__, "message": str(fault)}
+            self._tally.outcomes.append("fault")
+            return StepResult("", 0.0, False, True, {**self._info("fault"), "fault": told})
+
+    def close(self) -> None:
+        """Ends its processes. May be called twice."""
+        self.over = True
+        for process in (self._runtime, self._judge):
+            if process is not None:
+                process.close()
+
+    # --- one message --------------------------------------------------------------------------------------------------
+
+    def _step_steps(self, message: str, cut: bool) -> Steps[StepResult]:
+        turn, spec = self._turn, self.task.turns[self._turn.index]
+        self._tally.steps += 1
+        turn.steps += 1
+        parsed = parse(message)
+        cell: CellResult | None = None
+        if cut:
+            outcome, text, ends = "cut", "", True
+        elif parsed.action is Action.ANSWER:
+            outcome, text, ends = "answered", "", True
+        elif parsed.action is Action.MALFORMED:
+            turn.malformed += 1
+            self._tally.malformed += 1
+            outcome, text = "malformed", observation.malformed(parsed, texts=self._prompt.texts)
+            ends = turn.malformed > 1
+        else:
+            cell, text = yield from self._cell_steps(parsed.code or "")
+            outcome, ends = cell.outcome.value, not self.runtime.alive
+        limited = turn.steps >= (spec.max_steps or self.config.max_steps)
+        self._tally.outcomes.append(outcome)
+        self._note(outcome, cell)
+        if not (ends or limited):
+            return self._observe(text, 0.0, False, False, self._info(outcome, cell))
+        ruling, score = yield from self._judge_steps(spec, parsed.answer or "")
+        self.scores.append(score)
+        over = cut or not self.runtime.alive or turn.index + 1 == len(self.task.turns)
+        reward = self._pay(over)
+        info = self._info(outcome, cell, ruling)
+        if over:
+            self.over = True
+            truncated = cut or not ends
+            return self._observe(text, reward, not truncated, truncated, info)
+        self._turn = _TurnState(turn.index + 1)
+        following = self.task.turns[self._turn.index]
+        yield from self._event_steps(following)
+        query = self._prompt.query_message(following.query)["content"]
+        role = self._prompt.observation_role if text else "user"
+        return self._observe(f"{text}\n\n{query}" if text else query, reward, False, False, info, role)
+
+    def _cell_steps(self, code: str) -> Steps[tuple[CellResult, str]]:
+        """Runs a cell; what became of it, and the observation."""
+        texts, limit = self._prompt.texts, self.config.observation_chars
+        found = self.config.rules.check(code) if self.config.rules is not None else ()
+        if found:
+            self._tally.violations += 1
+            return CellResult(Outcome.BLOCKED), observation.violations(found, texts=texts)
+        parked = (yield from self._checkpoint_steps()) if self.config.checkpoint else None
+        cell = yield from self.runtime.execute_steps(code, self.config.limits)
+        state: observation.StateKind = "kept"
+        if not cell.outcome.alive:
+            state = "lost"
+            if parked is not None:
+                self.runtime.close()
+                self._runtime = (yield from parked.fork_steps(1))[0]
+                state = "restored"
+        if parked is not None:
+            parked.close()
+        if cell.outcome in _STOPPED:
+            detail = self._limit_of(cell)
+            text = observation.stopped(
+                _STOPPED[cell.outcome], state, detail=detail, stdout=cell.stdout, limit_chars=limit, texts=texts
+            )
+        else:
+            error = cell.error.traceback if cell.error else None
+            text = observation.shape(cell.stdout, cell.stderr, error, cell.value, limit_chars=limit, texts=texts)
+        return cell, text
+
+    def _checkpoint_steps(self) -> Steps[Snapshot | None]:
+        try:
+            return (yield from self.runtime.snapshot_steps())
+        except (ThreadsAlive, RuntimeGone):
+            return None  # cells left threads running, which no fork could keep, or it is gone: then the cell will tell
+
+    def _limit_of(self, cell: CellResult) -> str:
+        limits = self.config.limits
+        if cell.outcome in (Outcome.INTERRUPTED, Outcome.KILLED):
+            return f"{limits.cpu_s:g} s of CPU time, {limits.wall_s:g} s in all"
+        if cell.outcome is Outcome.OUT_OF_MEMORY:
+            return f"{self._pool.confinement.memory_mb} MB"
+        return cell.detail
+
+    # --- turns --------------------------------------------------------------------------------------------------------
+
+    def _event_steps(self, turn: Turn) -> Steps[None]:
+        """Runs a turn's host event. What it names counts as the host's doing, not the rollout's."""
+        if turn.event is None or not self.runtime.alive:
+            return
+        cell = yield from self.runtime.execute_steps(turn.event, self.config.limits)
+        if cell.outcome is Outcome.ERROR and cell.error and self._turn.index == 0:
+            raise Fault(f"the host event of turn 1 failed: {cell.error.type}: {cell.error.message}")
+        touched = {node.id for node in ast.walk(ast.parse(turn.event)) if isinstance(node, ast.Name)}
+        try:
+            claimed = yield from self.runtime.claim_steps(touched, self.config.limits)
+        except RuntimeGone:
+            return
+        self._bundle = {name: claim for name, claim in self._bundle.items() if name not in touched} | claimed
+
+    def _judge_steps(self, turn: Turn, answer: str) -> Steps[tuple[Ruling, float]]:
+        names = self._bundle.keys() | turn.reads | turn.changes
+        try:
+            after = yield from self.runtime.claim_steps(names, self.config.limits)
+        except RuntimeGone:
+            after = {}
+        if self._judge is None or not self._judge.alive:
+            if self._judge is not None:
+                self._judge.close()
+            classes = {each.name: each.cls for each in self.task.types}
+            self._judge = yield from judge_steps(self._pool, self.task.turns, classes, self.task.modules)
+        ruling = yield from self._judge.rule_steps(self._turn.index, self._bundle, after, answer)
+        self._bundle = after
+        return ruling, turn_score(ruling, self.config.reward, refusal=turn.refusal)
+
+    def _pay(self, over: bool) -> float:
+        """The step reward of a turn's end, such that the step rewards sum to the episode reward."""
+        weights = [turn.weight for turn in self.task.turns]
+        if over and self.solved:
+            conduct = Conduct(
+                malformed=self._tally.malformed,
+                violations=self._tally.violations,
+                extra_steps=self._tally.steps - len(self.scores),
+                tokens=self.tokens,
+            )
+            earned = episode_reward(self.scores, weights, episode_cost(conduct, self.config.reward))
+        else:
+            unreached = [0.0] * (len(weights) - len(self.scores))
+            earned = episode_reward([*self.scores, *unreached], weights)
+        share, self._paid = earned - self._paid, earned
+        return share
+
+    # --- telling ------------------------------------------------------------------------------------------------------
+
+    def _observe(
+        self, text: str, reward: float, terminated: bool, truncated: bool, info: dict[str, Any], role: str | None = None
+    ) -> StepResult:
+        if text and not (terminated or truncated):
+            message = self._prompt.observation_message(text)
+            self.messages.append({**message, "role": role or message["role"]})
+        return StepResult(text, reward, terminated, truncated, {**info, "messages": [dict(m) for m in self.messages]})
+
+    def _info(self, outcome: str, cell: CellResult | None = None, ruling: Ruling | None = None) -> dict[str, Any]:
+        """What is told of a step. Deterministic: timings go to the trace."""
+        info: dict[str, Any] = {
+            "outcome": outcome,
+            "turn": self._turn.index,
+            "step": self._tally.steps,
+            "task": {"suite": self.task.suite, "family": self.task.family, "id": self.task.id, "seed": self.task.seed},
+            "diff": (cell.diff if cell else CellResult(Outcome.OK).diff).as_dict(),
+            "scores": list(self.scores),
+            "solved": self.solved,
+            "messages": [dict(message) for message in self.messages],
+        }
+        if cell is not None and cell.error is not None:
+            info["error"] = cell.error.type
+        if ruling is not None:
+            info["verdicts"] = [verdict.as_dict() for verdict in ruling.verdicts]
+        return info
+
+    def _note(self, outcome: str, cell: CellResult | None) -> None:
+        entry: dict[str, Any] = {"turn": self._turn.index, "step": self._tally.steps, "outcome": outcome}
+        if cell is not None:
+            entry |= {
+                "wall_s": cell.wall_s,
+                "cpu_s": cell.cpu_s,
+                "peak_kb": cell.peak_kb,
+                "diff": cell.diff.as_dict(),
+                "error": cell.error.type if cell.error else None,
+                "detail": cell.detail,
+            }
+        self.trace.append(entry)
+
+    def _template_steps(self) -> Steps[Template[Runtime]]:
+        task = self.task
+        key: Hashable = ("runtime", task.suite, task.family, task.seed, task.content) if task.suite else _Same(task)
+
+        def make() -> Steps[Template[Runtime]]:
+            setup = Setup(task.variables, task.functions, task.types, task.setup)
+            return (yield from self._pool.base(task.modules).template_steps(setup))
+
+        return (yield from self._pool.template_steps(key, make))
+
+
+class _Same:
+    """A key that is equal only for the very same task, and keeps it alive."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+
+    def __hash__(self) -> int:
+        return id(self._task)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self._task is other._task
+
+
+def _rollout_seed(task: Task, seed: int, key: str) -> int:
+    """What the rollout is seeded with: a keyed hash, so that it tells nothing of the task's seed."""
+    blob = f"{task.id}/{seed}".encode()
+    return int.from_bytes(hashlib.blake2b(blob, key=key.encode()[:64], digest_size=8).digest(), "little")

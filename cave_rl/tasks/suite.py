@@ -1,0 +1,185 @@
+"""Suites: named, versioned, split sets of families; a family is a generator `rng -> Task`.
+
+A task's split is a function of its *content*: what it asks and holds is hashed, and the hash says to which split it
+belongs. A family is asked again until the split fits, so no test task can ever be met in training, whatever the seeds.
+Families marked `held_out` are never trained on: they are their own split.
+
+>>> import random
+>>> from cave_rl.rewards.assertions import equals
+>>> from cave_rl.runtime.primitives import Variable
+>>> from cave_rl.tasks.task import Task, Turn
+>>> suite = Suite("Doubling-v0")
+>>> @suite.family
+... def double(rng: random.Random) -> Task:
+...     n = rng.randrange(1000)
+...     turn = Turn("Double n.", equals("n", 2 * n), changes=["n"], gold=["n *= 2"])
+...     return Task([turn], variables=[Variable("n", n)])
+>>> [task.family for task in suite.tasks("test", n=2)]
+['double', 'double']
+>>> suite.task("train", "double", 0).id == suite.task("train", "double", 0).id
+True
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import ClassVar, Literal, get_args, overload
+
+from cave_rl.tasks.task import Task, TaskError
+
+Split = Literal["train", "validation", "test", "heldout"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+
+_SHARE = {"validation": (0, 10), "test": (10, 30), "train": (30, 100)}  # percent of the content hashes
+_ATTEMPTS = 1000
+
+
+class SuiteError(ValueError):
+    """A suite that is malformed, or that was asked for something it does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A generator of tasks.
+
+    Attributes:
+        name: unique in its suite.
+        make: `rng -> Task`; the same state of `rng` gives the same task.
+        held_out: never trained on.
+        tags: added to the tags of each of its tasks.
+    """
+
+    name: str
+    make: Callable[[random.Random], Task]
+    held_out: bool = False
+    tags: tuple[str, ...] = ()
+
+
+class Suite:
+    """A named, versioned, split set of families.
+
+    Args:
+        name: `Name-v0`; with namespace `cave_rl/` it is the Gymnasium id.
+        description: one line for `cave-rl list`.
+        examples: few-shot tasks (with gold) for prompts that show some; they must not come from held-out families.
+        modules: modules that the judge imports before it judges (those of the tasks' values).
+    """
+
+    __cave_host_only__: ClassVar[bool] = True
+
+    def __init__(
+        self, name: str, *, description: str = "", examples: tuple[Task, ...] = (), modules: tuple[str, ...] = ()
+    ) -> None:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*-v\d+", name):
+            raise SuiteError(f"a suite's name looks like 'Shop-v0' (letters, digits, '-', a version), not {name!r}")
+        self.name = name
+        self.description = description
+        self.examples = examples
+        self.modules = modules
+        self.families: dict[str, Family] = {}
+
+    def __repr__(self) -> str:
+        return f"Suite({self.name!r}, families={len(self.families)})"
+
+    @overload
+    def family(self, make: Callable[[random.Random], Task], /) -> Callable[[random.Random], Task]: ...
+
+    @overload
+    def family(
+        self, /, *, name: str | None = None, held_out: bool = False, tags: tuple[str, ...] = ()
+    ) -> Callable[[Callable[[random.Random], Task]], Callable[[random.Random], Task]]: ...
+
+    def family(  # type: ignore[misc]
+        self,
+        make: Callable[[random.Random], Task] | None = None,
+        /,
+        *,
+        name: str | None = None,
+        held_out: bool = False,
+        tags: tuple[str, ...] = (),
+    ) -> object:
+        """Registers a generator `rng -> Task`, as a decorator with or without arguments.
+
+        Raises:
+            SuiteError: the suite has a family of that name.
+        """
+
+        def register(make: Callable[[random.Random], Task]) -> Callable[[random.Random], Task]:
+            key = name or make.__name__
+            if key in self.families:
+                raise SuiteError(f"{self.name} has a family {key!r} already")
+            self.families[key] = Family(key, make, held_out, tuple(tags))
+            return make
+
+        return register if make is None else register(make)
+
+    def names(self, split: Split) -> list[str]:
+        """The families of a split: the held-out ones for `heldout`, the others for the rest.
+
+        Raises:
+            SuiteError: no such split.
+        """
+        if split not in SPLITS:
+            near = get_close_matches(str(split), SPLITS, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise SuiteError(f"no split {split!r}: {', '.join(SPLITS)}{hint}")
+        return [name for name, family in self.families.items() if family.held_out == (split == "heldout")]
+
+    def task(self, split: Split, family: str, index: int) -> Task:
+        """The task number `index` of a family in a split; a pure function of its arguments.
+
+        Raises:
+            SuiteError: no such split or family, or the family has too few distinct tasks to fill the split.
+        """
+        if family not in self.names(split):
+            near = get_close_matches(family, self.names(split), n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise SuiteError(f"{self.name} has no family {family!r} in split {split!r}{hint}")
+        for attempt in range(_ATTEMPTS):
+            seed = _seed(self.name, split, family, index, attempt)
+            task = self._make(family, seed)
+            if split == "heldout" or split_of(task) == split:
+                return task
+        raise SuiteError(
+            f"family {family!r} of {self.name} gave no task of split {split!r} in {_ATTEMPTS} tries: it has too few "
+            f"distinct tasks; let it draw from more"
+        )
+
+    def tasks(self, split: Split, *, n: int | None = None, families: list[str] | None = None) -> Iterator[Task]:
+        """The tasks of a split, families in turn; `n` of them, or without end.
+
+        Raises:
+            SuiteError: no such split or family, or the split has no family.
+        """
+        chosen = self.names(split) if families is None else list(families)
+        if not chosen:
+            raise SuiteError(f"{self.name} has no family in split {split!r}")
+        count = 0
+        while n is None or count < n:
+            yield self.task(split, chosen[count % len(chosen)], count // len(chosen))
+            count += 1
+
+    def _make(self, name: str, seed: int) -> Task:
+        family = self.families[name]
+        task = family.make(random.Random(seed))
+        if not isinstance(task, Task):
+            raise TaskError(f"family {name!r} of {self.name} must return a Task, not {type(task).__name__}")
+        return task.but(suite=self.name, family=name, seed=seed, tags=(*family.tags, *task.tags))
+
+
+def split_of(task: Task) -> Split:
+    """The split to which a task belongs by its content (held-out families aside)."""
+    percent = int(task.content[:8], 16) % 100
+    for split, (low, high) in _SHARE.items():
+        if low <= percent < high:
+            return split  # type: ignore[return-value]
+    raise AssertionError(percent)
+
+
+def _seed(*parts: str | int) -> int:
+    return int.from_bytes(hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=6).digest(), "little")

@@ -1,0 +1,189 @@
+"""Tasks as data: a set-up and one or more turns.
+
+>>> from cave_rl.rewards.assertions import equals
+>>> from cave_rl.runtime.primitives import Variable
+>>> task = Task(
+...     variables=[Variable("xs", [3, 1, 2])],
+...     turns=[Turn("Sort xs in place.", equals("xs", [1, 2, 3]), changes=["xs"], gold=["xs.sort()"])],
+... )
+>>> task.turns[0].changes
+frozenset({'xs'})
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from typing import Any, ClassVar
+
+from cave_rl.rewards.assertions import Assertion, as_assertions
+from cave_rl.runtime.inside.encode import encode
+from cave_rl.runtime.primitives import Function, Type, Variable
+
+
+class TaskError(ValueError):
+    """A task that cannot be run as it is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class NearMiss:
+    """A plausible wrong solution, and the verdict that must catch it.
+
+    Attributes:
+        cells: the code.
+        fails: the name of the verdict that must fail; None accepts any.
+    """
+
+    cells: tuple[str, ...]
+    fails: str | None = None
+
+    def __init__(self, cells: str | Sequence[str], fails: str | None = None) -> None:
+        object.__setattr__(self, "cells", _cells(cells))
+        object.__setattr__(self, "fails", fails)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One user query and what must be true when the turn ends.
+
+    Attributes:
+        query: what the user asks. It should name every variable that the assertions read.
+        assertions: data (`equals("x", 1)`), a function of `assert` statements, or a list of both.
+        changes: the variables that this turn may change or delete. All others that the task injected, or that an earlier
+            turn's assertions looked at, must stay as they were: a gate on the turn's score. New names are free.
+        gold: cells that solve the turn (score 1.0).
+        near_misses: plausible wrong solutions (score below 1.0).
+        event: Python source that the host runs in the runtime before the query is shown (a price changed, say).
+        max_steps: code messages before the turn is judged as it stands; None takes the episode's default.
+        weight: the turn's share in the episode reward.
+        refusal: doing nothing is right. Otherwise a turn that did nothing scores exactly 0.
+    """
+
+    __cave_host_only__: ClassVar[bool] = True
+
+    query: str
+    assertions: tuple[Assertion, ...]
+    changes: frozenset[str] = frozenset()
+    gold: tuple[str, ...] = ()
+    near_misses: tuple[NearMiss, ...] = ()
+    event: str | None = None
+    max_steps: int | None = None
+    weight: float = 1.0
+    refusal: bool = False
+
+    def __init__(
+        self,
+        query: str,
+        assertions: Assertion | Callable[..., None] | Sequence[Assertion | Callable[..., None]],
+        *,
+        changes: Iterable[str] = (),
+        gold: str | Sequence[str] = (),
+        near_misses: Sequence[NearMiss | str] = (),
+        event: str | None = None,
+        max_steps: int | None = None,
+        weight: float = 1.0,
+        refusal: bool = False,
+    ) -> None:
+        given = {
+            "query": query,
+            "assertions": as_assertions(assertions),  # type: ignore[arg-type]
+            "changes": frozenset([changes] if isinstance(changes, str) else changes),
+            "gold": _cells(gold),
+            "near_misses": tuple(NearMiss(each) if isinstance(each, str) else each for each in near_misses),
+            "event": event,
+            "max_steps": max_steps,
+            "weight": weight,
+            "refusal": refusal,
+        }
+        for name, value in given.items():
+            object.__setattr__(self, name, value)
+        if not self.assertions:
+            raise TaskError(f"turn {query!r} asserts nothing: it could not be judged")
+        if weight <= 0 or any(each.weight <= 0 for each in self.assertions):
+            raise TaskError(f"turn {query!r}: weights must be positive")
+        if max_steps is not None and max_steps < 1:
+            raise TaskError(f"turn {query!r}: max_steps must be at least 1, not {max_steps}")
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The variables that its assertions look at."""
+        return frozenset().union(*(each.reads for each in self.assertions))
+
+
+@dataclass(frozen=True)
+class Task:
+    """A set-up and one or more turns over one runtime.
+
+    Attributes:
+        turns: at least one.
+        variables, functions, types: what is injected, and how the model is told of it.
+        setup: Python source, or a function of no arguments whose returned dict of names is added, run in the template
+            after the injection. What it makes is not described to the model unless a variable says so.
+        modules: modules imported before anything else (`("pandas",)`); they cost once, not per rollout.
+        tags: free labels for reports.
+        difficulty: a number that grows with difficulty, for curricula; None where it has no meaning.
+        suite, family, seed: where the task comes from; set by the suite.
+    """
+
+    __cave_host_only__: ClassVar[bool] = True
+
+    turns: tuple[Turn, ...]
+    variables: tuple[Variable, ...] = ()
+    functions: tuple[Function, ...] = ()
+    types: tuple[Type, ...] = ()
+    setup: str | Callable[[], dict[str, Any]] | None = None
+    modules: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    difficulty: float | None = None
+    suite: str = field(default="", kw_only=True)
+    family: str = field(default="", kw_only=True)
+    seed: int | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        for name in ("turns", "variables", "functions", "types", "modules", "tags"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, (value,) if isinstance(value, (str, Turn)) else tuple(value))
+        if not self.turns:
+            raise TaskError("a task needs at least one turn")
+        names = [each.name for each in self.injected]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise TaskError(f"injected twice: {', '.join(twice)}")
+
+    @property
+    def injected(self) -> tuple[Variable | Function | Type, ...]:
+        """All primitives, in the order in which the model is told of them."""
+        return (*self.functions, *self.variables, *self.types)
+
+    @cached_property
+    def content(self) -> str:
+        """16 hex digits of a hash over what the task asks and holds: equal tasks have equal content."""
+        values = {each.name: each.value for each in self.variables}
+        asked = [(turn.query, sorted(turn.changes), turn.gold, turn.event or "") for turn in self.turns]
+        classes = {each.cls: each.name for each in self.types}
+        setup = self.setup if isinstance(self.setup, str) else getattr(self.setup, "__qualname__", "")
+        blob = encode([self.family, asked, values, setup, sorted(each.name for each in self.injected)], classes)
+        return hashlib.blake2b(blob, digest_size=8).hexdigest()
+
+    @property
+    def id(self) -> str:
+        """`family/content`: stable as long as the task asks and holds the same."""
+        return f"{self.family or 'task'}/{self.content}"
+
+    def but(self, **changes: Any) -> Task:
+        """A copy with some fields replaced.
+
+        Raises:
+            TaskError: there is no such field.
+        """
+        known = {each.name for each in fields(self)}
+        unknown = sorted(set(changes) - known)
+        if unknown:
+            raise TaskError(f"a task has no field {unknown[0]!r}; it has {', '.join(sorted(known))}")
+        return replace(self, **changes)
+
+
+def _cells(given: str | Sequence[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
