@@ -29,13 +29,7 @@ class Chooser:
         self._split = split
         self._families: list[str] = []
         if self.suite is not None:
-            known = self.suite.names(split)
-            self._families = known if families is None else list(families)
-            for family in self._families:
-                if family not in known:
-                    self.suite.task(split, family, 0)  # raises, naming the nearest
-            if not self._families:
-                raise SuiteError(f"{self.suite.name} has no family in split {split!r}")
+            self._families = self.suite.select(split, families=families)
 
     @property
     def examples(self) -> tuple[Task, ...]:

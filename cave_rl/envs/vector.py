@@ -16,6 +16,7 @@ from cave_rl.envs.env import chat_text
 from cave_rl.envs.spaces import AnyText, AnyTexts
 from cave_rl.runtime import drive
 from cave_rl.runtime.drive import Steps
+from cave_rl.runtime.errors import Fault
 from cave_rl.runtime.pool import shared_pool
 from cave_rl.tasks.config import EpisodeConfig
 from cave_rl.tasks.episode import Episode, StepResult
@@ -132,7 +133,10 @@ class CaveVectorEnv(VectorEnv[tuple[str, ...], tuple[str, ...], np.ndarray]):
             return (yield from episode.step_steps(action))
         episode.close()
         self._episodes[i] = self._draw(i, None)
-        return (yield from self._episodes[i].begin_steps())
+        try:
+            return (yield from self._episodes[i].begin_steps())
+        except Fault as fault:  # the other episodes go on
+            return self._episodes[i].fault(fault)
 
     def _draw(self, i: int, options: dict[str, Any] | None) -> Episode:
         task, run = self._choose(self._generators[i], options)

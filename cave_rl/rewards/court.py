@@ -15,7 +15,7 @@ from cave_rl.rewards.assertions import Assertion
 from cave_rl.rewards.evidence import Evidence, State
 from cave_rl.rewards.verdict import Verdict
 from cave_rl.runtime.codec import ClaimError, decode, same
-from cave_rl.runtime.inside import payload
+from cave_rl.runtime.inside import frames, payload
 
 MOST_MESSAGE = 2000
 
@@ -37,16 +37,18 @@ class Court:
         """Nothing to do: a judge has no output and no working directory."""
 
     def handle(self, operation: bytes, request: Any, fds: list[int]) -> Any:
-        """Takes a task's brief (with a descriptor), or judges one of its turns."""
-        if fds:
+        """Takes a task's brief, or judges one of its turns; both lie in a file that comes with the request."""
+        if "index" in request:
             self._turns, self._classes = payload.unpack(fds[0], request["index"])
             os.close(fds[0])
             return None
+        evidence = frames.payload_of(payload.unpack_bytes(fds[0], request["evidence"]))
+        os.close(fds[0])
         assertions, changes = self._turns[request["turn"]]
-        before, after = request["before"], request["after"]
+        before, after = evidence["before"], evidence["after"]
         gates = [self._unchanged(name, before[name], after.get(name)) for name in sorted(before.keys() - changes)]
         idle = Evidence(self._state(before), self._state(before))
-        ended = Evidence(self._state(after), self._state(before), request["answer"])
+        ended = Evidence(self._state(after), self._state(before), evidence["answer"])
         return {
             "verdicts": [verdict.as_dict() for verdict in [*judge(assertions, ended), *gates]],
             "idle": [verdict.passed for verdict in judge(assertions, idle)],

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cave_rl.rewards.assertions import Assertion
 from cave_rl.rewards.verdict import Verdict
-from cave_rl.runtime.drive import Steps
+from cave_rl.runtime.drive import Steps, Wait
 from cave_rl.runtime.errors import Fault, RuntimeGone
 from cave_rl.runtime.inside import frames
 from cave_rl.runtime.pool import Pool
 from cave_rl.runtime.process import Process
-from cave_rl.runtime.transfer import Packed, pack
+from cave_rl.runtime.transfer import Packed, pack, pack_bytes
 
 COURT = "cave_rl.rewards.court:Court"
 BRIEF_S = 60.0
 DEADLINE_S = 10.0
-"""Wall seconds for judging one turn; claims that take longer to decode or to check have failed."""
+"""CPU seconds for judging one turn; claims that take longer to decode or to check have failed."""
+
+WALL_S = 300.0
+"""Wall seconds for the same: nothing in a claim can make a judge wait, so beyond them it is the host that is stuck."""
 
 
 class Statute(Protocol):
@@ -72,7 +76,7 @@ class Judge(Process):
         try:
             yield from self.ask(frames.JUDGE, {"index": packed.index}, BRIEF_S, (packed.fd,))
         except RuntimeGone as gone:
-            raise Fault(f"the judge could not take the task: {gone}") from gone
+            raise Fault(f"the judge could not take the task: {gone}\n{self.said()}".rstrip()) from gone
 
     def rule_steps(
         self, turn: int, before: Mapping[str, bytes], after: Mapping[str, bytes], answer: str
@@ -81,17 +85,35 @@ class Judge(Process):
 
         Claims that end the judge, or that it cannot finish in time, have failed: every statement of the turn is.
         """
-        request = {"turn": turn, "before": dict(before), "after": dict(after), "answer": answer}
+        evidence = {"before": dict(before), "after": dict(after), "answer": answer}
+        packed = pack_bytes(frames.pack(frames.JUDGE, bytes(frames.NONCE_BYTES), evidence))
         try:
-            said = yield from self.ask(frames.JUDGE, request, DEADLINE_S)
+            said = yield from self._said_steps({"turn": turn, "evidence": packed.index}, packed.fd)
         except RuntimeGone as gone:
+            self.lose(gone)
             failed = [
                 Verdict(name, False, each.weight, f"the judge did not survive the claims: {gone}")
                 for each in self.turns[turn].assertions
                 for name in each.names
             ]
             return Ruling(tuple(failed), (False,) * len(failed))
+        finally:
+            packed.close()
         return Ruling(tuple(Verdict(**verdict) for verdict in said["verdicts"]), tuple(said["idle"]))
+
+    def _said_steps(self, request: dict[str, Any], fd: int) -> Steps[Any]:
+        """A request's answer, within CPU seconds: many judges at once must not fail each other."""
+        self.check_alive()
+        used, until = self.cpu_s(), time.monotonic() + WALL_S
+        nonce = self._channel.send(frames.JUDGE, request, (fd,))
+        while (reply := self._channel.poll(frames.JUDGE, nonce)) is None:
+            now, left = time.monotonic(), DEADLINE_S - (self.cpu_s() - used)
+            if left <= 0:
+                raise RuntimeGone("killed", f"it took longer than {DEADLINE_S:.0f} s")
+            if now >= until:
+                raise Fault(f"the judge did not answer within {WALL_S:.0f} s, of which it ran for {DEADLINE_S - left:.1f} s")
+            yield Wait(self._channel.fd, min(now + left, until))
+        return reply.content
 
 
 def judge_steps(

@@ -28,7 +28,7 @@ from cave_rl.rewards.evidence import Evidence, show
 from cave_rl.rewards.verdict import Verdict
 
 _PARAMETERS = ("state", "before", "answer")
-_RECORD = "__cave_record__"
+_RECORD, _TRIAL = "__cave_record__", "__cave_trial__"
 
 
 class UsageError(TypeError):
@@ -62,6 +62,12 @@ class Statements:
         Raises:
             UsageError: it takes another parameter, or holds no `assert`.
         """
+        flags = function.__code__.co_flags
+        if function.__name__ == "<lambda>" or flags & (inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR):
+            raise UsageError(
+                f"assertion {function.__qualname__} would assert nothing when it is called: write a plain def of assert "
+                "statements, or satisfies(name, predicate, description)"
+            )
         unknown = [name for name in inspect.signature(function).parameters if name not in _PARAMETERS]
         if unknown:
             raise UsageError(
@@ -132,13 +138,11 @@ class _Record:
         self.passed: list[bool | None] = [None] * count
         self.messages = [""] * count
 
-    def __call__(self, index: int, test: Callable[[dict[str, Any]], Any]) -> None:
-        values: dict[str, Any] = {}
-        try:
-            passed = bool(test(values))
-            message = ", ".join(f"{source} is {show(value)}" for source, value in values.items())
-        except Exception as error:  # an expression that raises on a claim has failed
-            passed, message = False, f"{type(error).__name__}: {error}"
+    def __call__(self, index: int) -> _Trial:
+        return _Trial(self, index)
+
+    def note(self, index: int, passed: bool, message: str) -> None:
+        """What one execution of a statement gave; the first that failed stays."""
         if self.passed[index] is not False:
             self.passed[index] = passed
             self.messages[index] = "" if passed else message or "is false"
@@ -152,6 +156,37 @@ class _Record:
                 self.passed[0], self.messages[0] = False, str(error) or "an assert failed"
 
         return run
+
+
+class _Trial:
+    """One execution of one statement, as a context: what its expression raises on a claim is that it failed."""
+
+    def __init__(self, record: _Record, index: int) -> None:
+        self._record = record
+        self._index = index
+        self._values: dict[str, Any] = {}
+        self.test: Any = False
+
+    def __enter__(self) -> _Trial:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+        passed, message = False, ""
+        try:
+            if error is None:
+                passed = bool(self.test)  # may raise as well: the truth of a frame, say
+                message = ", ".join(f"{source} is {show(value)}" for source, value in self._values.items())
+        except Exception as second:
+            error = second
+        if error is not None:
+            passed, message = False, f"{type(error).__name__}: {error}"
+        self._record.note(self._index, passed, message)
+        return error is None or isinstance(error, Exception)
+
+    def keep(self, source: str, value: Any) -> Any:
+        """The value, kept for the message."""
+        self._values[source] = value
+        return value
 
 
 def _source(function: Callable[..., None]) -> str | None:
@@ -200,7 +235,7 @@ class _Capture(ast.NodeTransformer):
         if isinstance(node, (ast.Constant, ast.Starred, ast.GeneratorExp, ast.Lambda)):
             return node
         source = ast.Constant(ast.unparse(node))
-        call = ast.Call(ast.Name("__keep__", ast.Load()), [ast.Name("__values__", ast.Load()), source, node], [])
+        call = ast.Call(ast.Attribute(ast.Name(_TRIAL, ast.Load()), "keep", ast.Load()), [source, node], [])
         return ast.copy_location(call, node)
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
@@ -218,11 +253,6 @@ class _Capture(ast.NodeTransformer):
     visit_Lambda = visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = stop
 
 
-def _keep(values: dict[str, Any], source: str, value: Any) -> Any:
-    values[source] = value
-    return value
-
-
 def _rewrite(function: Callable[..., None], source: str, record: _Record) -> Callable[..., None]:
     """The function with each assert replaced by a call of `record`, bound to the same globals and closure."""
     definition = _definition(source)
@@ -235,17 +265,14 @@ def _rewrite(function: Callable[..., None], source: str, record: _Record) -> Cal
         def visit_Assert(self, node: ast.Assert) -> ast.AST:
             if id(node) not in index:
                 return node
-            position = index[id(node)]
-            captured = _Capture().visit(node.test)
-            values = ast.arguments(posonlyargs=[], args=[ast.arg("__values__")], kwonlyargs=[], kw_defaults=[], defaults=[])
-            call = ast.Call(
-                ast.Name(_RECORD, ast.Load()), [ast.Constant(position), ast.Lambda(values, captured)], []
-            )
-            return ast.fix_missing_locations(ast.copy_location(ast.Expr(call), node))
+            trial = ast.Call(ast.Name(_RECORD, ast.Load()), [ast.Constant(index[id(node)])], [])
+            test = ast.Assign([ast.Attribute(ast.Name(_TRIAL, ast.Load()), "test", ast.Store())], _Capture().visit(node.test))
+            tried = ast.With([ast.withitem(trial, ast.Name(_TRIAL, ast.Store()))], [test])
+            return ast.fix_missing_locations(ast.copy_location(tried, node))
 
     Replace().visit(definition)
     free = function.__code__.co_freevars
-    parameters = [ast.arg(name) for name in (*free, _RECORD, "__keep__")]
+    parameters = [ast.arg(name) for name in (*free, _RECORD)]
     outer = ast.FunctionDef(
         name="__cave_outer__",
         args=ast.arguments(posonlyargs=[], args=parameters, kwonlyargs=[], kw_defaults=[], defaults=[]),
@@ -258,6 +285,6 @@ def _rewrite(function: Callable[..., None], source: str, record: _Record) -> Cal
     scope: dict[str, Any] = {}
     exec(compile(module, f"<assertion {function.__name__}>", "exec"), function.__globals__, scope)
     cells = [cell.cell_contents for cell in function.__closure__ or ()]
-    rewritten = scope["__cave_outer__"](*cells, record, _keep)
+    rewritten = scope["__cave_outer__"](*cells, record)
     assert isinstance(rewritten, types.FunctionType)
     return rewritten

@@ -94,6 +94,7 @@ class Base:
         self.modules = tuple(modules)
         self.confinement = confinement or Confinement()
         self.judging = judging
+        self._own_broker = broker is None
         self.broker = broker or Broker()
         self._owner = os.getpid()
         self._scratch = tempfile.mkdtemp(prefix="cave-rl-")
@@ -111,7 +112,7 @@ class Base:
             )
         try:
             path = [entry or os.getcwd() for entry in sys.path]
-            self._ask(frames.HELLO, {"path": path, "modules": list(self.modules)})
+            self._ask(frames.HELLO, {"path": path, "modules": list(self.modules), "scratch": self._scratch})
         except BaseException:
             self.close()
             raise
@@ -176,6 +177,11 @@ class Base:
             packed.close()
 
     @property
+    def alive(self) -> bool:
+        """Whether its process runs."""
+        return self._socket.fileno() >= 0 and self._process.poll() is None
+
+    @property
     def scratch(self) -> str:
         """The directory under which working directories of its runtimes lie."""
         return self._scratch
@@ -190,6 +196,8 @@ class Base:
         except subprocess.TimeoutExpired:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
+        if self._own_broker:
+            self.broker.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def __enter__(self) -> Self:

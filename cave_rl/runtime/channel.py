@@ -7,6 +7,7 @@ channel's own, or without the request's nonce, is not an answer.
 from __future__ import annotations
 
 import array
+import itertools
 import os
 import socket
 import struct
@@ -22,6 +23,8 @@ from cave_rl.runtime.inside import frames
 _CREDENTIALS = struct.Struct("3i")
 _MOST_FOREIGN = 1000
 MOST_REPLY = 1 << 28
+_MOST_CONTAINERS, _MOST_ITEMS = 1 << 14, 1 << 14
+"""A reply is flat: nested ones would cost the host a hundred times their size."""
 
 
 class Channel:
@@ -165,8 +168,23 @@ class Channel:
                 raise RuntimeGone("tampered", "other processes speak on its channel")
 
     def _decode(self, body: memoryview) -> Any:
+        held = itertools.count()
+
+        def count(container: Any) -> Any:
+            if next(held) > _MOST_CONTAINERS:
+                raise ValueError("too many parts")
+            return container
+
         try:
-            return msgpack.unpackb(body, unicode_errors="surrogatepass", strict_map_key=False)
+            return msgpack.unpackb(
+                body,
+                unicode_errors="surrogatepass",
+                strict_map_key=False,
+                max_array_len=_MOST_ITEMS,
+                max_map_len=_MOST_ITEMS,
+                list_hook=count,
+                object_hook=count,
+            )
         except Exception as error:
             raise RuntimeGone("tampered", f"an answer that is not msgpack: {type(error).__name__}") from None
 

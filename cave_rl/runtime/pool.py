@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import atexit
 import os
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, Self
 
 from cave_rl.confinement import Broker, Confinement
 from cave_rl.runtime import process
-from cave_rl.runtime.base import Base
-from cave_rl.runtime.drive import Steps
+from cave_rl.runtime.base import START_S, Base
+from cave_rl.runtime.drive import Steps, Wait
 from cave_rl.runtime.template import Template
+
+_LOOK_AGAIN_S = 0.002
 
 
 class Pool:
@@ -33,6 +36,7 @@ class Pool:
         self._broker = Broker()
         self._bases: dict[tuple[tuple[str, ...], bool], Base] = {}
         self._templates: OrderedDict[Hashable, Template[Any]] = OrderedDict()
+        self._making: set[Hashable] = set()
 
     def base(self, modules: tuple[str, ...] = (), *, judging: bool = False) -> Base:
         """The Base with these modules, started if there is none.
@@ -41,6 +45,8 @@ class Pool:
             SpawnFault: it could not be started.
         """
         key = (tuple(sorted(set(modules))), judging)
+        if key in self._bases and not self._bases[key].alive:
+            self._bases.pop(key).close()
         if key not in self._bases:
             self._bases[key] = Base(
                 key[0], confinement=self.confinement, judging=judging, broker=self._broker
@@ -53,13 +59,16 @@ class Pool:
         Raises:
             Fault: it could not be made.
         """
+        until = time.monotonic() + START_S
+        while key in self._making and time.monotonic() < until:  # another conversation makes it
+            yield Wait(-1, time.monotonic() + _LOOK_AGAIN_S)
         found = self._templates.get(key)
         if found is None or found.closed:
-            found = yield from make()
-            other = self._templates.get(key)
-            if other is not None and not other.closed:  # made meanwhile by another conversation
-                found.close()
-                found = other
+            self._making.add(key)
+            try:
+                found = yield from make()
+            finally:
+                self._making.discard(key)
             self._templates[key] = found
             self._trim()
         self._templates.move_to_end(key)
@@ -73,6 +82,9 @@ class Pool:
         for base in self._bases.values():
             base.close()
         self._bases.clear()
+        self._making.clear()
+        self._broker.close()
+        self._broker = Broker()
 
     def __enter__(self) -> Self:
         return self

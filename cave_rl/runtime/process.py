@@ -55,6 +55,25 @@ class Guard:
             self.broker.revoke(pid)
 
 
+class Family:
+    """What a process and its forks share: let go of when the last of them has closed."""
+
+    def __init__(self, release: Callable[[], None]) -> None:
+        self._release = release
+        self._members = 0
+
+    def join(self, process: Process) -> None:
+        """The process is one of the family from now on."""
+        self._members += 1
+        process.family = self
+        process.on_close.append(self._leave)
+
+    def _leave(self) -> None:
+        self._members -= 1
+        if not self._members:
+            self._release()
+
+
 class Process:
     """One forked process and what the host holds of it: channel, output files, pidfd.
 
@@ -70,8 +89,11 @@ class Process:
                 f"the host cannot start another runtime: {error}. Close some, or raise the limit (ulimit -n)"
             ) from error
         self._pidfd = -1
+        self._owner = os.getpid()
         self._closed = False
+        self._killed = False
         self.guard: Guard | None = None
+        self.family: Family | None = None
         self.gone: RuntimeGone | None = None
         self.on_close: list[Callable[[], None]] = []
 
@@ -111,8 +133,7 @@ class Process:
                     raise Fault(f"a fork did not say hello within {START_S:.0f} s")
                 yield Wait(self._channel.fd, until)
         except RuntimeGone as gone:
-            said = os.pread(self._stderr, 20_000, 0).decode("utf-8", "replace")
-            raise Fault(f"a fork did not come up: {gone}\n{said}".rstrip()) from gone
+            raise Fault(f"a fork did not come up: {gone}\n{self.said()}".rstrip()) from gone
         if frame[:1] == frames.ERROR:
             raise HostLimitFault(f"a fork failed: {frames.payload_of(frame).get('message')}")
         if frame[:1] != frames.HELLO or frame[1 : frames.HEAD_BYTES] != nonce or self.pid in _live or self.pid <= 0:
@@ -150,6 +171,10 @@ class Process:
         self.gone = gone
         self._end()
 
+    def said(self) -> str:
+        """What it wrote to standard error: why it ended, mostly."""
+        return os.pread(self._stderr, 20_000, 0).decode("utf-8", "replace")
+
     def signal(self, number: int) -> None:
         """Sends a signal to the process; none if it has ended."""
         if self._pidfd >= 0:
@@ -171,23 +196,29 @@ class Process:
             return 0
 
     def close(self) -> None:
-        """Kills the process and lets go of all it held. May be called twice."""
+        """Kills the process and lets go of all it held. May be called twice. In a fork of the host it only lets go."""
         if self._closed:
             return
         self._closed = True
         self._end()
-        _live.discard(self.pid)
         self._channel.close()
         for fd in (self._stdout, self._stderr, self._pidfd):
             if fd >= 0:
                 os.close(fd)
-        for callback in self.on_close:
-            callback()
+        if self._owner == os.getpid():
+            for callback in self.on_close:
+                callback()
 
     def _end(self) -> None:
+        """Once: later the pid may be another's."""
+        if self._killed or self._owner != os.getpid():
+            return
+        self._killed = True
         if self.guard is not None and self._pidfd >= 0:
             self.guard.end(self.pid)
         self.signal(signal.SIGKILL)
+        if self._pidfd >= 0:
+            _live.discard(self.pid)
 
     def __del__(self) -> None:
         if not getattr(self, "_closed", True):

@@ -181,13 +181,22 @@ class Runtime(Process):
             raise ThreadsAlive(f"cells left {others} threads running; a fork would lose them")
         child = Runtime(self._classes)
         child.guard = self.guard
+        if self.family is not None:
+            self.family.join(child)
         if self.guard is not None:
             self.guard.let_fork(self.pid)
         nonce = os.urandom(frames.NONCE_BYTES)
         try:
             request = {"seed": seed, "nonce": nonce}
-            yield from self.ask(frames.FORK, request, _ANSWER_S, child.files())
+            yield from self._channel.ask(frames.FORK, request, time.monotonic() + _ANSWER_S, child.files())
             yield from child.greet(nonce)
+        except (Fault, RuntimeGone) as error:  # all that is known of it was said by hostile code: a failure, no fault
+            child.close()
+            gone = error if isinstance(error, RuntimeGone) else RuntimeGone("tampered", f"its fork: {error}")
+            if self.guard is not None:
+                self.guard.broker.kill(self.pid)  # the ticket may have been spent on a process that nobody holds
+            self.lose(gone)
+            raise gone from error
         except BaseException:
             child.close()
             raise

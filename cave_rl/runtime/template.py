@@ -14,7 +14,7 @@ from cave_rl.runtime.channel import Channel
 from cave_rl.runtime.drive import Steps, Wait
 from cave_rl.runtime.errors import ConfinementFault, Fault, RuntimeGone, SetupFault, SpawnFault
 from cave_rl.runtime.inside import frames
-from cave_rl.runtime.process import Guard, Process
+from cave_rl.runtime.process import Family, Guard, Process
 
 if TYPE_CHECKING:
     from cave_rl.runtime.base import Base
@@ -93,7 +93,7 @@ class Template(Generic[P]):
 
     @property
     def live(self) -> int:
-        """How many of its forks are open."""
+        """How many of its forks are open; one that was forked further counts until all of its forks are closed."""
         return len(self._live)
 
     def start(self, seed: int = 0) -> P:
@@ -109,20 +109,23 @@ class Template(Generic[P]):
         process = self._make()
         process.guard = self._guard
         workdir = tempfile.mkdtemp(prefix="work-", dir=self._base.scratch)
-        process.on_close.append(lambda: shutil.rmtree(workdir, ignore_errors=True))
+        Family(lambda: self._left(process, workdir)).join(process)
+        self._live.add(process)  # from now on: a template that is retired meanwhile must stay for it
         try:
             if self._closed:
                 raise SpawnFault("the template was closed")
             try:
                 nonce = self._channel.send(frames.FORK, {"seed": seed, "workdir": workdir}, process.files())
+            except RuntimeGone as gone:
+                self.close()
+                raise SpawnFault(f"the template's process is gone: {gone}") from gone
+            try:
                 yield from process.greet(nonce)
             except RuntimeGone as gone:
                 raise Fault(f"a fork of a template failed: {gone}") from gone
         except BaseException:
             process.close()
             raise
-        self._live.add(process)
-        process.on_close.append(lambda: self._left(process))
         return process
 
     def exit_code(self, process: Process) -> int | None:
@@ -151,7 +154,8 @@ class Template(Generic[P]):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _left(self, process: P) -> None:
+    def _left(self, process: P, workdir: str) -> None:
+        shutil.rmtree(workdir, ignore_errors=True)
         self._live.discard(process)
         if self._retired and not self._live:
             self.close()

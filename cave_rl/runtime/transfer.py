@@ -13,7 +13,7 @@ import os
 import pickle
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from cave_rl.runtime.errors import TransferError
 from cave_rl.runtime.inside.payload import same_object
 
 _PAGE = 4096
+_OUT_OF_BAND = 1 << 16
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE  # type: ignore[attr-defined]
 
 
@@ -52,6 +53,11 @@ def pack(value: Any, *, to_judge: bool = False) -> Packed:
     buffers: list[memoryview] = []
     modules: set[str] | None = set() if to_judge else None
     head = _pickled(value, buffers, modules)
+    return pack_bytes(head, buffers, frozenset(modules or ()))
+
+
+def pack_bytes(head: bytes, buffers: Sequence[memoryview] = (), modules: frozenset[str] = frozenset()) -> Packed:
+    """Puts bytes, and buffers that each get pages of their own, into a sealed memory file."""
     fd = os.memfd_create("cave-payload", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     places: list[tuple[int, int]] = []
     offset = 0
@@ -63,7 +69,7 @@ def pack(value: Any, *, to_judge: bool = False) -> Packed:
         _write(fd, buffer.cast("B"), start)
     _write(fd, memoryview(head), offset)
     fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEALS)  # type: ignore[attr-defined]
-    return Packed(fd, {"head": (offset, len(head)), "buffers": places}, frozenset(modules or ()))
+    return Packed(fd, {"head": (offset, len(head)), "buffers": places}, modules)
 
 
 def holds_answers(module: types.ModuleType | None) -> bool:
@@ -78,8 +84,12 @@ def _marked(value: Any) -> bool:
 
 
 def _pickled(value: Any, buffers: list[memoryview], modules: set[str] | None) -> bytes:
-    def keep(buffer: pickle.PickleBuffer) -> None:
-        buffers.append(buffer.raw())
+    def keep(buffer: pickle.PickleBuffer) -> bool:
+        raw = buffer.raw()
+        if raw.nbytes < _OUT_OF_BAND:
+            return True  # stays in the pickle: a process can hold only so many mappings
+        buffers.append(raw)
+        return False
 
     file = io.BytesIO()
     try:
@@ -139,7 +149,7 @@ class _ByValue(Exception):
 class _Plain(pickle.Pickler):
     """The quick way, for what goes wholly by reference or is plain data."""
 
-    def __init__(self, file: io.BytesIO, keep: Callable[[pickle.PickleBuffer], None]) -> None:
+    def __init__(self, file: io.BytesIO, keep: Callable[[pickle.PickleBuffer], bool]) -> None:
         super().__init__(file, protocol=5, buffer_callback=keep)
 
     def reducer_override(self, item: Any) -> Any:
@@ -154,7 +164,7 @@ class _Plain(pickle.Pickler):
 class _PlainToJudge(pickle.Pickler):
     """As `_Plain`, with nothing refused; notes the modules that are referred to."""
 
-    def __init__(self, file: io.BytesIO, keep: Callable[[pickle.PickleBuffer], None], modules: set[str]) -> None:
+    def __init__(self, file: io.BytesIO, keep: Callable[[pickle.PickleBuffer], bool], modules: set[str]) -> None:
         super().__init__(file, protocol=5, buffer_callback=keep)
         self._modules = modules
 

@@ -48,15 +48,6 @@ from cave_rl.semantic.prompt import Example, Message
 from cave_rl.tasks.config import EpisodeConfig
 from cave_rl.tasks.task import Task, Turn
 
-_STOPPED: dict[Outcome, observation.StopKind] = {
-    Outcome.INTERRUPTED: "timeout",
-    Outcome.KILLED: "timeout",
-    Outcome.OUT_OF_MEMORY: "memory",
-    Outcome.CRASHED: "crash",
-    Outcome.TAMPERED: "killed",
-}
-
-
 @dataclass(frozen=True, slots=True)
 class StepResult:
     """What came of one message, as Gymnasium's five-tuple has it."""
@@ -139,6 +130,16 @@ class Episode:
         return self._runtime
 
     @property
+    def turn(self) -> int:
+        """The index of the current turn."""
+        return self._turn.index
+
+    @property
+    def turn_steps(self) -> int:
+        """How many messages the current turn has had."""
+        return self._turn.steps
+
+    @property
     def solved(self) -> bool:
         """Whether every turn was judged and scored 1."""
         return len(self.scores) == len(self.task.turns) and all(score == 1.0 for score in self.scores)
@@ -173,7 +174,7 @@ class Episode:
         """Takes one message of the model.
 
         Args:
-            message: the assistant's text.
+            message: the assistant's text; may be empty where there was no room for one (then `cut` is set).
             cut: whether the token limit cut it: it is then not executed, the state so far is judged, and the episode ends.
             tokens: how many tokens it has, where tokens cost.
 
@@ -183,14 +184,19 @@ class Episode:
         if self.over:
             raise RuntimeError("the episode is over: begin another")
         self.tokens += tokens
-        self.messages.append({"role": "assistant", "content": message})
+        if message or not cut:
+            self.messages.append({"role": "assistant", "content": message})
         try:
             return (yield from self._step_steps(message, cut))
         except Fault as fault:
-            self.over = True
-            told = {"type": type(fault).__name__, "message": str(fault)}
-            self._tally.outcomes.append("fault")
-            return StepResult("", 0.0, False, True, {**self._info("fault"), "fault": told})
+            return self.fault(fault)
+
+    def fault(self, fault: Fault) -> StepResult:
+        """Ends the episode as unscorable."""
+        self.over = True
+        told = {"type": type(fault).__name__, "message": str(fault)}
+        self._tally.outcomes.append("fault")
+        return StepResult("", 0.0, False, True, {**self._info("fault"), "fault": told})
 
     def close(self) -> None:
         """Ends its processes. May be called twice."""
@@ -248,24 +254,18 @@ class Episode:
             self._tally.violations += 1
             return CellResult(Outcome.BLOCKED), observation.violations(found, texts=texts)
         parked = (yield from self._checkpoint_steps()) if self.config.checkpoint else None
-        cell = yield from self.runtime.execute_steps(code, self.config.limits)
         state: observation.StateKind = "kept"
-        if not cell.outcome.alive:
-            state = "lost"
+        try:
+            cell = yield from self.runtime.execute_steps(code, self.config.limits)
+            if not cell.outcome.alive:
+                state = "lost" if parked is None else (yield from self._restore_steps(parked))
+        except RuntimeGone as gone:  # it ended between two cells: in a host event, or when a checkpoint was taken
+            cell, state = CellResult(Outcome(gone.outcome), detail=gone.detail), "lost"
+        finally:
             if parked is not None:
-                self.runtime.close()
-                self._runtime = (yield from parked.fork_steps(1))[0]
-                state = "restored"
-        if parked is not None:
-            parked.close()
-        if cell.outcome in _STOPPED:
-            detail = self._limit_of(cell)
-            text = observation.stopped(
-                _STOPPED[cell.outcome], state, detail=detail, stdout=cell.stdout, limit_chars=limit, texts=texts
-            )
-        else:
-            error = cell.error.traceback if cell.error else None
-            text = observation.shape(cell.stdout, cell.stderr, error, cell.value, limit_chars=limit, texts=texts)
+                parked.close()
+        detail = self._limit_of(cell)
+        text = observation.observe(cell, state=state, detail=detail, limit_chars=limit, texts=texts)
         return cell, text
 
     def _checkpoint_steps(self) -> Steps[Snapshot | None]:
@@ -273,6 +273,16 @@ class Episode:
             return (yield from self.runtime.snapshot_steps())
         except (ThreadsAlive, RuntimeGone):
             return None  # cells left threads running, which no fork could keep, or it is gone: then the cell will tell
+
+    def _restore_steps(self, parked: Snapshot) -> Steps[observation.StateKind]:
+        """Goes back to a checkpoint. One that earlier cells had tampered with may not come up: then the state is lost."""
+        try:
+            forks = yield from parked.fork_steps(1)
+        except RuntimeGone:
+            return "lost"
+        self.runtime.close()
+        self._runtime = forks[0]
+        return "restored"
 
     def _limit_of(self, cell: CellResult) -> str:
         limits = self.config.limits

@@ -25,7 +25,7 @@ from __future__ import annotations
 import hashlib
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import ClassVar, Literal, get_args, overload
@@ -125,10 +125,28 @@ class Suite:
             SuiteError: no such split.
         """
         if split not in SPLITS:
-            near = get_close_matches(str(split), SPLITS, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise SuiteError(f"no split {split!r}: {', '.join(SPLITS)}{hint}")
+            raise SuiteError(f"no split {split!r}: {', '.join(SPLITS)}{_nearest(str(split), SPLITS)}")
         return [name for name, family in self.families.items() if family.held_out == (split == "heldout")]
+
+    def select(
+        self, split: Split, *, families: Sequence[str] | None = None, tags: Sequence[str] = ()
+    ) -> list[str]:
+        """The families of a split, narrowed to those named and to those that have all the tags.
+
+        Raises:
+            SuiteError: no such split or family, or none is left.
+        """
+        known = self.names(split)
+        chosen = known if families is None else list(families)
+        for name in chosen:
+            if name not in known:
+                raise SuiteError(f"{self.name} has no family {name!r} in split {split!r}{_nearest(name, known)}")
+        left = [name for name in chosen if set(tags) <= set(self.families[name].tags)]
+        if not left:
+            every = sorted({tag for family in self.families.values() for tag in family.tags})
+            wanted = f" with the tags {', '.join(tags)} (there are {', '.join(every)})" if tags else ""
+            raise SuiteError(f"{self.name} has no family in split {split!r}{wanted}")
+        return left
 
     def task(self, split: Split, family: str, index: int) -> Task:
         """The task number `index` of a family in a split; a pure function of its arguments.
@@ -136,10 +154,7 @@ class Suite:
         Raises:
             SuiteError: no such split or family, or the family has too few distinct tasks to fill the split.
         """
-        if family not in self.names(split):
-            near = get_close_matches(family, self.names(split), n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise SuiteError(f"{self.name} has no family {family!r} in split {split!r}{hint}")
+        self.select(split, families=[family])
         for attempt in range(_ATTEMPTS):
             seed = _seed(self.name, split, family, index, attempt)
             task = self._make(family, seed)
@@ -150,15 +165,13 @@ class Suite:
             f"distinct tasks; let it draw from more"
         )
 
-    def tasks(self, split: Split, *, n: int | None = None, families: list[str] | None = None) -> Iterator[Task]:
+    def tasks(self, split: Split, *, n: int | None = None, families: Sequence[str] | None = None) -> Iterator[Task]:
         """The tasks of a split, families in turn; `n` of them, or without end.
 
         Raises:
             SuiteError: no such split or family, or the split has no family.
         """
-        chosen = self.names(split) if families is None else list(families)
-        if not chosen:
-            raise SuiteError(f"{self.name} has no family in split {split!r}")
+        chosen = self.select(split, families=families)
         count = 0
         while n is None or count < n:
             yield self.task(split, chosen[count % len(chosen)], count // len(chosen))
@@ -179,6 +192,11 @@ def split_of(task: Task) -> Split:
         if low <= percent < high:
             return split  # type: ignore[return-value]
     raise AssertionError(percent)
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _seed(*parts: str | int) -> int:

@@ -12,6 +12,7 @@ frozenset({'xs'})
 
 from __future__ import annotations
 
+import ast
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -103,6 +104,10 @@ class Turn:
             raise TaskError(f"turn {query!r} asserts nothing: it could not be judged")
         if weight <= 0 or any(each.weight <= 0 for each in self.assertions):
             raise TaskError(f"turn {query!r}: weights must be positive")
+        try:
+            ast.parse(event or "")
+        except SyntaxError as error:
+            raise TaskError(f"turn {query!r}: its event is not Python: {error}") from error
         if max_steps is not None and max_steps < 1:
             raise TaskError(f"turn {query!r}: max_steps must be at least 1, not {max_steps}")
 

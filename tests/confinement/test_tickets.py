@@ -120,7 +120,6 @@ with ThreadPoolExecutor(8) as pool:
 """
         assert template.value(source) == sum(n * n for n in range(100))
 
-
     def test_cannot_be_started_so_fast_that_the_host_has_nothing_else_to_do(self, template: Template) -> None:
         source = """
 import threading, time

@@ -1,4 +1,4 @@
-"""The host's side of claims: bytes from a runtime become values, by exact type, and nothing is ever executed to get them.
+"""The host's side of claims: bytes from a runtime become values, by exact type, without executing anything.
 
 >>> from cave_rl.runtime.inside.encode import encode
 >>> decode(encode({"total": 6, "parts": (1, 2, 3)}))

@@ -312,7 +312,10 @@ def _frame(_: Decoder, __: list[Any], parts: list[Any]) -> Any:
 def _extension(_: Decoder, __: list[Any], parts: list[Any]) -> Any:
     if len(parts) != 1:
         raise ClaimError("an extension array has one vector")
-    return _taken(parts[0])
+    array = _taken(parts[0])
+    if array.dtype.kind in "mM":
+        return _index_of(array).array
+    return array
 
 
 def _one_interval(_: Decoder, head: list[Any], parts: list[Any]) -> Any:

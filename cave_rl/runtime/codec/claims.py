@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 class ClaimError(Exception):
-    """The bytes are not a claim that can be rebuilt: broken, over the limits, or an invalid state of an injected class."""
+    """The bytes are no claim that can be rebuilt: broken, over the limits, or an invalid state of a class."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class SqliteClaim:
         return f"SqliteClaim({len(self.data)} bytes)"
 
     def connect(self) -> sqlite3.Connection:
-        """A connection to a copy in memory. The pages are hostile: do this in a judge, and expect `sqlite3.DatabaseError`."""
+        """A connection to a copy in memory. The pages are hostile: use it in a judge; `sqlite3.Error` is theirs."""
         connection = sqlite3.connect(":memory:")
         if self.data:
             connection.deserialize(self.data)

@@ -30,7 +30,8 @@ from cave_rl.runtime.inside import encode as wire
 
 _LIMITS = DecodeLimits()
 _NO_CLASSES: Mapping[str, type] = MappingProxyType({})
-_NONE_ALLOWED: Any = {"max_array_len": -2, "max_map_len": -2}  # not even empty ones, which would cost more than their byte
+# Not even empty ones, which would cost a hundred times their byte; -1 would mean the default.
+_NONE_ALLOWED: Any = {"max_array_len": -2, "max_map_len": -2}
 _READ: Any = {"raw": False, "unicode_errors": "surrogatepass", "timestamp": 2}
 
 
@@ -196,6 +197,7 @@ class Decoder:
         hidden = frozenset(vectors)
         built: list[Any] = [_PENDING] * len(nodes)
         state = bytearray(len(nodes))
+        later: list[int] = []
         depths: dict[int, int] = {}  # of those that nest and are more than 1 deep
         if type(root) is not int or not 0 <= root < len(nodes) or root in hidden:
             raise ClaimError("the root is not a node")
@@ -218,29 +220,37 @@ class Decoder:
                 if waiting:
                     stack.extend(reversed(waiting))
                     continue
-            if kids:
-                if mask is True:
-                    parts = [built[kid] for kid in parts]
-                else:
-                    parts = [built[part] if refers else part for part, refers in zip(parts, mask, strict=True)]
-                if builder.nests:
-                    depth = 1 + max(depths.get(kid, 1 if nodes[kid].builder.nests else 0) for kid in kids)
-                    if depth > self.limits.max_depth:
-                        raise ClaimError(f"nested more than {self.limits.max_depth} deep")
-                    depths[index] = depth
-                if any(part is _PENDING for part in parts):
-                    raise ClaimError("an immutable value inside itself")
-            if builder.shell is None:
-                built[index] = builder.build(self, head, parts)
-            else:
-                builder.build(built[index], head, parts)
-            state[index] = _DONE
             stack.pop()
+            state[index] = _DONE
+            if kids and builder.nests:
+                depth = 1 + max(depths.get(kid, 1 if nodes[kid].builder.nests else 0) for kid in kids)
+                if depth > self.limits.max_depth:
+                    raise ClaimError(f"nested more than {self.limits.max_depth} deep")
+                depths[index] = depth
+            if any(built[kid] is _PENDING for kid in kids):
+                if builder.shell is None:
+                    raise ClaimError("an immutable value inside itself")
+                later.append(index)  # it is inside an immutable that it holds, which needs only the shell of it
+            elif builder.shell is None:
+                built[index] = builder.build(self, head, _resolved(mask, parts, built))
+            else:
+                builder.build(built[index], head, _resolved(mask, parts, built))
+        for index in later:
+            builder, mask, head_at, parts_at, stop = nodes[index]
+            builder.build(built[index], cells[head_at:parts_at], _resolved(mask, cells[parts_at:stop], built))
         return built[root]
 
 
 def _shown(name: object) -> str:
     return repr(name[:80]) if type(name) is str else f"({type(name).__name__})"
+
+
+def _resolved(mask: Any, parts: list[Any], built: list[Any]) -> list[Any]:
+    if mask is None:
+        return parts
+    if mask is True:
+        return [built[part] for part in parts]
+    return [built[part] if refers else part for part, refers in zip(parts, mask, strict=True)]
 
 
 def _references(mask: object, parts: list[Any], count: int) -> list[int]:
@@ -448,4 +458,3 @@ _BUILDERS: dict[str, Builder] = {
     "namedtuple": Builder(1, _namedtuple),
     "figure": Builder(1, lambda _, head, parts: figures.figure(head, parts)),
 }
-

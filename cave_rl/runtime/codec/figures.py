@@ -16,11 +16,15 @@ def figure(head: list[Any], parts: list[Any]) -> FigureClaim:
 
 def _axes(cells: object) -> AxesClaim:
     title, xlabel, ylabel, xscale, yscale, legend, xticks, yticks, lines, bars, scatters = _list(cells, 11)
-    words = map(_text, (title, xlabel, ylabel, xscale, yscale))
-    texts = (tuple(map(_text, _list(each))) for each in (legend, xticks, yticks))
     return AxesClaim(
-        *words,
-        *texts,
+        title=_text(title),
+        xlabel=_text(xlabel),
+        ylabel=_text(ylabel),
+        xscale=_text(xscale),
+        yscale=_text(yscale),
+        legend=tuple(map(_text, _list(legend))),
+        xticks=tuple(map(_text, _list(xticks))),
+        yticks=tuple(map(_text, _list(yticks))),
         lines=tuple(map(_curve, _list(lines))),
         bars=tuple(map(_bars, _list(bars))),
         scatters=tuple(map(_curve, _list(scatters))),

@@ -6,8 +6,8 @@ state, and a live object may rightly differ from what it makes. What a class kno
 two ways:
 
 * a pydantic model is put through its validator, strictly (a str is no int) and by field names. The claimed fields stay
-  as they are; a validator that would change one (beyond 1 == 1.0), or that raises, makes the claim invalid. So validators that
-  are not idempotent cannot be used in classes that are injected.
+  as they are; a validator that would change one (beyond 1 == 1.0), or that raises, makes the claim invalid. So
+  validators that are not idempotent cannot be used in classes that are injected.
 * any class may define `__validate_claim__(self)`; whatever it raises makes the claim invalid.
 
 Both run when the whole value stands. An attribute that would replace a method, or that caches a computed property, is
@@ -90,17 +90,24 @@ def member(find: Callable[[object], type], name: str, key: str | int) -> Any:
 
 def validate(value: Any, cls: type) -> None:
     """Puts a rebuilt instance to its class's own checks."""
-    pydantic = sys.modules.get("pydantic")
     try:
-        if pydantic is not None and issubclass(cls, pydantic.BaseModel):
-            _validate_model(value, cls, issubclass(cls, pydantic.RootModel))
-        check = getattr(cls, "__validate_claim__", None)
-        if check is not None:
+        for check in _checks(cls):
             check(value)
     except ClaimError:
         raise
     except Exception as error:
         raise ClaimError(f"not a valid {cls.__name__}: {said(error)}") from None
+
+
+@functools.lru_cache(maxsize=256)
+def _checks(cls: type) -> tuple[Callable[[Any], None], ...]:
+    pydantic = sys.modules.get("pydantic")
+    found: list[Callable[[Any], None]] = []
+    if pydantic is not None and issubclass(cls, pydantic.BaseModel):
+        is_root = issubclass(cls, pydantic.RootModel)
+        found.append(lambda value: _validate_model(value, cls, is_root))
+    hook = getattr(cls, "__validate_claim__", None)
+    return (*found, hook) if hook is not None else tuple(found)
 
 
 def _validate_model(value: Any, cls: Any, is_root: bool) -> None:

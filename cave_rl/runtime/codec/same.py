@@ -68,14 +68,25 @@ class _Comparison(Encoder):
             (head, parts), (its_head, its_parts) = self.take(one), self.take(other)
             if self._opaque or head[0] == "opaque" or head != its_head or len(parts) != len(its_parts):
                 return False
-            if head[0] in _UNORDERED:
+            if head[0] in _UNORDERED and not self._alike(parts, its_parts):
                 parts, its_parts = self._by_key(parts), self._by_key(its_parts)
-            if all(self.kind(each) is None for each in (*parts, *its_parts)):
+            if self._plain(parts) and self._plain(its_parts):
                 if self._pack(parts) != self._pack(its_parts) or self._opaque:
                     return False
             else:
                 pairs.extend(zip(parts, its_parts, strict=True))
         return True
+
+    def _alike(self, parts: list[Any], its_parts: list[Any]) -> bool:
+        """Whether two dicts have plain keys in the same order, so that sorting them can be spared."""
+        keys, its_keys = (each[: len(each) // 2] for each in (parts, its_parts))
+        plain = wire.PLAIN_IDS.issuperset(map(id, map(type, [*keys, *its_keys])))
+        return plain and bool(self._pack(keys) == self._pack(its_keys))
+
+    def _plain(self, parts: list[Any]) -> bool:
+        if wire.PLAIN_IDS.issuperset(map(id, map(type, parts))):
+            return True
+        return all(self.kind(each) is None for each in parts)
 
     def _by_key(self, parts: list[Any]) -> list[Any]:
         half = len(parts) // 2

@@ -1,7 +1,7 @@
 """Which names a cell created, changed or deleted, by fingerprints of their values.
 
 A diff informs people and traces; no reward rests on it. Small values are fingerprinted by content, so a change in place is
-seen; large ones (over `CONTENT_BYTES`) by identity, size and a sample.
+seen; large ones (over `CONTENT_BYTES`, all levels together) by identity, size and a sample.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
-from cave_rl.runtime.inside.encode import encode
+from cave_rl.runtime.inside.encode import SCALAR, EncodeLimits, encode
 
 CONTENT_BYTES = 1 << 18
+_LIMITS = EncodeLimits(max_bytes=CONTENT_BYTES, max_items=1 << 15)  # nested data may be large though its top is small
 MOST_NAMES = 256
+_NESTED = (list, dict, tuple, set, frozenset)
 
 
 class Differ:
@@ -52,7 +54,9 @@ def _fingerprint(value: Any, classes: Mapping[type, str]) -> Any:
         return kind, value if value == value else "nan"
     if _bulk(value) > CONTENT_BYTES:
         return kind, id(value), getattr(value, "shape", None), _sample(value)
-    content = encode(value, classes)
+    content = encode(value, classes, limits=_LIMITS)
+    if kind in _NESTED and content[:1] == SCALAR:  # over the limits
+        return kind, id(value), len(value)
     return kind, hashlib.blake2b(content, digest_size=16).digest(), id(value) if _opaque(kind, classes) else None
 
 

@@ -472,7 +472,7 @@ def _chunks(value: object, classes: Mapping[type, str], limits: EncodeLimits) ->
 
 
 class Encoder:
-    """One encoding: a table of nodes that grows while the value is walked, breadth first, in an order set by its content."""
+    """One encoding: a table of nodes that grows while the value is walked, in an order that its content sets."""
 
     def __init__(self, tables: Tables, limits: EncodeLimits = _LIMITS) -> None:
         self._containers, self._leaves = tables.containers, tables.leaves

@@ -30,6 +30,7 @@ class Kernel:
         sys.modules["__main__"] = main
         self._names = main.__dict__
         self._running = False
+        self._forks: list[int] = []
         self._classes = {cls: name for name, cls in brief["types"]}
         for name, value in (*brief["functions"], *brief["variables"], *brief["types"]):
             self._names[name] = value
@@ -112,8 +113,12 @@ class Kernel:
         return sorted(name for name in self._names if type(name) is str and not name.startswith("_"))[:10_000]
 
     def _fork(self, request: dict[str, Any], fds: list[int]) -> Any:
+        self._forks = [pid for pid in self._forks if not _reaped(pid)]
         pid = seeding.keep(zygote.fork, fds)
+        if pid > 0:
+            self._forks.append(pid)
         if pid == 0:
+            self._forks = []
             self._take_files()
             if request["seed"] is not None:
                 seeding.seed_all(request["seed"])
@@ -122,6 +127,14 @@ class Kernel:
             control.detach()
             return zygote.NO_REPLY
         return {"pid": pid}
+
+
+def _reaped(pid: int) -> bool:
+    """Whether a fork of this process is no more; its exit status is then collected."""
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return True
 
 
 def _text(fd: int) -> io.TextIOWrapper:

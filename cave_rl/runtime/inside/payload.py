@@ -21,8 +21,13 @@ def unpack(memfd: int, index: dict[str, Any]) -> Any:
             memfd, max(size, 1), flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE, offset=offset
         )
         views.append(memoryview(mapped)[:size])
+    return pickle.loads(unpack_bytes(memfd, index), buffers=views)
+
+
+def unpack_bytes(memfd: int, index: dict[str, Any]) -> bytes:
+    """The bytes that lie in a memory file beside the buffers."""
     offset, size = index["head"]
-    return pickle.loads(os.pread(memfd, size, offset), buffers=views)
+    return os.pread(memfd, size, offset)
 
 
 def same_object(value: Any) -> Any:

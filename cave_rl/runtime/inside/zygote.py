@@ -17,6 +17,7 @@ import importlib
 import os
 import pickle
 import select
+import shutil
 import signal
 import socket
 import sys
@@ -79,7 +80,7 @@ def main(fd: int) -> NoReturn:
         send(control, request, {"threads": threads()})
     except Exception as error:
         _fail(control, request, error)
-    family = _Family(control)
+    family = _Family(control, start["scratch"])
     while True:
         request, fds = family.next_request()
         if request[:1] == frames.TEMPLATE:
@@ -259,9 +260,10 @@ def _end(pids: Iterable[int]) -> None:
 class _Family:
     """What descends from a Base: its Templates, their forks, and orphans, which the kernel hands to the Base."""
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, scratch: str) -> None:
         self.templates: set[int] = set()
         self._control = control
+        self._scratch = scratch
         self._woken, self._waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
@@ -301,4 +303,5 @@ class _Family:
             _end(family)
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(-1, 0)
+        shutil.rmtree(self._scratch, ignore_errors=True)  # a host that was killed cannot
         os._exit(0)

@@ -1,0 +1,44 @@
+"""Which errors are the user's to read, and how they are told."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import requires
+
+from cave_rl.confinement import ConfinementError
+from cave_rl.runtime.errors import Fault
+from cave_rl.semantic.texts import PromptFileError
+from cave_rl.tasks.suite import SuiteError
+from cave_rl.tasks.task import TaskError
+
+EXPECTED = (SuiteError, TaskError, PromptFileError, ConfinementError, Fault, ImportError)
+
+
+def tell(error: BaseException) -> str | None:
+    """The line for an expected error; None for an import error that no extra would cure (a bug).
+
+    >>> tell(ModuleNotFoundError("No module named 'trl'", name="trl"))
+    "trl is not installed; it comes with: pip install 'cave-rl[train]'"
+    """
+    if isinstance(error, ImportError):
+        return advice(error.name or "")
+    missing = re.search(r"No module named '([\w.]+)'", str(error)) if isinstance(error, Fault) else None
+    hint = advice(missing[1]) if missing else None
+    return f"{error}\n{hint}" if hint else str(error)
+
+
+def advice(module: str) -> str | None:
+    """How to get a module that one of our extras installs; None for any other module."""
+    name = module.partition(".")[0]
+    extra = _extras().get(name)
+    return f"{name} is not installed; it comes with: pip install 'cave-rl[{extra}]'" if extra else None
+
+
+def _extras() -> dict[str, str]:
+    """The extra that installs each optional package, `dev` aside."""
+    found: dict[str, str] = {}
+    for requirement in requires("cave-rl") or []:
+        match = re.match(r"""([\w.-]+).*extra == ['"](\w+)['"]""", requirement)
+        if match and match[2] != "dev":
+            found.setdefault(match[1].replace("-", "_"), match[2])
+    return found

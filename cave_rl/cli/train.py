@@ -1,0 +1,74 @@
+"""`cave-rl train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from cave_rl.tasks import registry
+from cave_rl.training.config import TrainConfig, dump, load
+
+
+def train(
+    config: Annotated[Path, typer.Argument(help="A YAML file, such as configs/quickstart.yaml.")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="Dotted overrides: train.steps=50 seed=1")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would run, and stop.")] = False,
+) -> None:
+    """Train a model in the environment by GRPO, evaluated before and after.
+
+    Interrupted with Ctrl-C it stops after the current step; the same command goes on from there.
+
+    Examples:
+        cave-rl train configs/quickstart.yaml
+        cave-rl train configs/quickstart.yaml seed=1 output=outputs/seed1 train.steps=60
+        cave-rl train configs/quickstart.yaml --dry-run
+    """
+    settings = load(config, overrides or [])
+    console = Console()
+    if dry_run:
+        console.print(plan(settings), markup=False, highlight=False)
+        return
+    from cave_rl.training import run
+
+    try:
+        run.train(settings, console)
+    except (KeyboardInterrupt, run.Interrupted) as stopped:
+        console.print(str(stopped) or f"stopped; the same command goes on from {settings.output}")
+        raise typer.Exit(130) from None
+
+
+def plan(config: TrainConfig) -> str:
+    """What a run would do, in numbers, and what memory it would want.
+
+    Raises:
+        ConfigError: the suite has no fitting family.
+    """
+    part = config.train
+    suite = registry.find(config.suite.name)
+    families = suite.select("train", families=config.suite.families, tags=config.suite.tags)
+    micro = part.micro_batch or part.rollouts
+    decodings = 2 if config.eval.greedy else 1
+    evaluated = 2 * decodings * sum(table.rollouts for table in config.eval.tables)
+    sampled = part.steps * part.rollouts
+    lines = [
+        dump(config),
+        f"suite           {suite.name}: {len(families)} families to train on",
+        f"rows            {part.steps * part.groups} tasks ({part.groups} a step for {part.steps} steps)",
+        f"rollouts        {sampled} in training ({part.group_size} a task), {evaluated} in evaluation",
+        f"tokens          at most {(sampled + evaluated) * config.rollout.tokens} generated, {config.rollout.tokens} an episode",
+        f"memory          about {_logits_gib(micro, config.rollout.tokens):.1f} GiB for logits and their gradients in one "
+        f"backward pass of {micro} rollouts, beside the model and its optimizer",
+        f"                and at most {part.rollouts} runtimes of a few MiB each, each allowed {config.memory_mb} MiB",
+        f"output          {config.output}",
+    ]
+    return "\n".join(lines)
+
+
+def _logits_gib(rollouts: int, tokens: int, vocabulary: int = 50_000) -> float:
+    """Logits in float32, twice for their gradients, with a vocabulary of the usual size."""
+    return 2 * 4 * rollouts * tokens * vocabulary / 2**30
+
+

@@ -1,0 +1,149 @@
+"""Where tokens come from: one protocol, and the backends that need no server.
+
+A backend continues token ids. It never sees text, so nothing is ever tokenized twice: what was sampled is what is trained on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import torch
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are drawn.
+
+    Attributes:
+        temperature: 0 is greedy.
+        top_p, top_k: the usual cuts; 1 and 0 are none.
+        max_tokens: most tokens of one message.
+    """
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    max_tokens: int = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """One continuation.
+
+    Attributes:
+        ids: the sampled tokens, the end-of-turn token included if it was sampled.
+        logprobs: of each under the policy that sampled it; None where the backend does not tell.
+    """
+
+    ids: list[int]
+    logprobs: list[float] | None = None
+
+
+class Backend(Protocol):
+    """Continues token ids."""
+
+    def generate(self, prompts: Sequence[list[int]], sampling: Sampling) -> list[Generated]:
+        """One continuation for each prompt, in order."""
+
+
+@dataclass
+class Scripted:
+    """Plays messages that are given: for tests and for gold through the token path.
+
+    Attributes:
+        replies: for each call, the token ids of every continuation.
+    """
+
+    replies: list[list[list[int]]]
+    prompts: list[list[list[int]]] = field(default_factory=list)
+
+    def generate(self, prompts: Sequence[list[int]], sampling: Sampling) -> list[Generated]:
+        self.prompts.append([list(prompt) for prompt in prompts])
+        replies = self.replies[len(self.prompts) - 1]
+        if len(replies) != len(prompts):
+            raise ValueError(f"{len(replies)} scripted replies for {len(prompts)} prompts")
+        return [Generated(ids[: sampling.max_tokens]) for ids in replies]
+
+
+class Transformers:
+    """Generation by a transformers model in this process.
+
+    Args:
+        model: a causal language model.
+        eos_ids: the tokens that end a message.
+        pad_id: fills up shorter prompts, on the left.
+        seed: of its own random stream, so that the same calls give the same tokens.
+        batch: most prompts at once; longer and shorter prompts go together with their like.
+    """
+
+    def __init__(self, model: Any, eos_ids: Sequence[int], pad_id: int, *, seed: int = 0, batch: int = 64) -> None:
+        import torch
+
+        self._model = model
+        self._eos = list(eos_ids)
+        self._pad = pad_id
+        self._batch = batch
+        self._state = torch.Generator().manual_seed(seed).get_state()
+
+    def generate(self, prompts: Sequence[list[int]], sampling: Sampling) -> list[Generated]:
+        order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+        found: list[Generated | None] = [None] * len(prompts)
+        for start in range(0, len(order), self._batch):
+            part = order[start : start + self._batch]
+            for i, generated in zip(part, self._generate([prompts[i] for i in part], sampling), strict=True):
+                found[i] = generated
+        return [each for each in found if each is not None]
+
+    def _generate(self, prompts: list[list[int]], sampling: Sampling) -> list[Generated]:
+        import torch
+
+        width = max(map(len, prompts))
+        device = self._model.device
+        ids = torch.tensor([[self._pad] * (width - len(p)) + p for p in prompts], device=device)
+        mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=device)
+        drawing = (
+            {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": sampling.top_k}
+            if sampling.temperature > 0
+            else {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
+        )
+        with torch.inference_mode(), self._own_randomness():
+            out = self._model.generate(
+                input_ids=ids,
+                attention_mask=mask,
+                max_new_tokens=sampling.max_tokens,
+                eos_token_id=self._eos,
+                pad_token_id=self._pad,
+                **drawing,
+            )
+        return [Generated(self._cut(row.tolist())) for row in out[:, width:]]
+
+    def _cut(self, ids: list[int]) -> list[int]:
+        """Up to and with the first end-of-turn token; what follows is padding."""
+        for i, token in enumerate(ids):
+            if token in self._eos:
+                return ids[: i + 1]
+        return ids
+
+    @contextmanager
+    def _own_randomness(self) -> Iterator[None]:
+        import torch
+
+        devices = [self._model.device] if self._model.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            _restore(self._state, devices)
+            yield
+            self._state = torch.get_rng_state()
+
+
+def _restore(state: torch.Tensor, devices: list[Any]) -> None:
+    import torch
+
+    torch.set_rng_state(state)
+    if devices:  # a seed for the device, drawn from our own stream
+        torch.cuda.manual_seed(int(torch.randint(2**31, (1,)).item()))

@@ -1,0 +1,199 @@
+"""Token-exact episodes: many at once, the model's turn and the environment's in alternation.
+
+Invariants, asserted on every rollout: ids are only ever appended; the mask is 1 on sampled tokens alone; every sampled token has
+its own log-probability, or none has; a rollout never ends on tokens that the model did not write.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cave_rl.rollouts.backends import Backend, Sampling
+from cave_rl.rollouts.chat import Chat
+from cave_rl.runtime import drive
+from cave_rl.runtime.errors import Fault
+from cave_rl.tasks.episode import Episode, StepResult
+
+
+@dataclass
+class Rollout:
+    """One episode as tokens.
+
+    Attributes:
+        episode: the episode; its messages, scores and trace.
+        prompt_ids: the opening chat.
+        ids: what followed: messages as sampled, observations as rendered.
+        mask: 1 where the model wrote.
+        logprobs: of sampled tokens (0.0 elsewhere), or None where the backend does not tell.
+        spans: of each message within `ids`, with the index of its turn.
+        infos: what the environment told of each message.
+        env_s: wall seconds that its batch spent in the environment.
+        fault: what failed on our side, if anything did: then nothing of it may be trained on or counted.
+        stop: why it ended: `answered`, `cut`, `max_steps`, `malformed`, `lost`, `fault` or `budget`.
+    """
+
+    episode: Episode
+    prompt_ids: list[int] = field(default_factory=list)
+    ids: list[int] = field(default_factory=list)
+    mask: list[int] = field(default_factory=list)
+    logprobs: list[float] | None = field(default_factory=list)
+    spans: list[tuple[int, int, int]] = field(default_factory=list)
+    infos: list[dict[str, Any]] = field(default_factory=list)
+    env_s: float = 0.0
+    fault: str | None = None
+    stop: str = ""
+
+    @property
+    def reward(self) -> float | None:
+        """The episode reward; None after a fault."""
+        return None if self.fault is not None else self.episode.reward
+
+    @property
+    def outcomes(self) -> list[str]:
+        """How each message ended."""
+        return [info["outcome"] for info in self.infos]
+
+    @property
+    def verdicts(self) -> list[dict[str, Any]]:
+        """All verdicts, each with its `turn`."""
+        return [{"turn": info["turn"], **each} for info in self.infos for each in info.get("verdicts", ())]
+
+    def check(self) -> None:
+        """Raises AssertionError if an invariant does not hold."""
+        assert len(self.ids) == len(self.mask), (len(self.ids), len(self.mask))
+        assert self.logprobs is None or len(self.logprobs) == len(self.ids)
+        assert self.fault is not None or (self.ids and self.mask[-1] == 1), "a rollout ends on the model's own tokens"
+        written = [0] * len(self.ids)
+        for start, end, _ in self.spans:
+            written[start:end] = [1] * (end - start)
+        assert written == self.mask, "the mask is 1 on sampled tokens alone"
+
+
+def play(
+    episodes: Sequence[Episode],
+    backend: Backend,
+    chat: Chat,
+    sampling: Sampling,
+    *,
+    budget: int | None = None,
+) -> list[Rollout]:
+    """Plays episodes to their end, all together.
+
+    Args:
+        episodes: fresh episodes.
+        backend: continues token ids.
+        chat: the tokenizer's chat.
+        sampling: how tokens are drawn; `max_tokens` bounds one message.
+        budget: most tokens after the prompt, observations included; None is no bound.
+
+    Returns:
+        One rollout for each, in order. A fault stands in its rollout; the others go on.
+    """
+    rollouts = [Rollout(episode) for episode in episodes]
+    begin(rollouts)
+    for rollout in rollouts:
+        if not rollout.stop:
+            rollout.prompt_ids = chat.opening(rollout.episode.messages)
+    while live := [each for each in rollouts if not each.stop]:
+        rooms = [sampling.max_tokens if budget is None else budget - len(each.ids) for each in live]
+        most = min(sampling.max_tokens, max(rooms))
+        drawn = Sampling(sampling.temperature, sampling.top_p, sampling.top_k, most)
+        generated = backend.generate([each.prompt_ids + each.ids for each in live], drawn)
+        messages = []
+        for rollout, out, room in zip(live, generated, rooms, strict=True):
+            _append(rollout, out.ids[:room], out.logprobs and out.logprobs[:room])
+            messages.append((*chat.text(out.ids[:room]), len(out.ids[:room])))
+        _observe(act(live, messages), chat, budget)
+    for rollout in rollouts:
+        rollout.check()
+    return rollouts
+
+
+def begin(rollouts: list[Rollout]) -> None:
+    """Starts every episode's runtime, together."""
+    for rollout, begun in zip(rollouts, _timed(rollouts, [r.episode.begin_steps() for r in rollouts]), strict=True):
+        if isinstance(begun, Fault):
+            _fail(rollout, begun)
+
+
+def _append(rollout: Rollout, ids: list[int], logprobs: list[float] | None) -> None:
+    """Adds what was sampled, as it was sampled."""
+    start = len(rollout.ids)
+    rollout.spans.append((start, start + len(ids), rollout.episode.turn))
+    rollout.ids += ids
+    rollout.mask += [1] * len(ids)
+    if logprobs is None:
+        rollout.logprobs = None
+    elif rollout.logprobs is not None:
+        rollout.logprobs += logprobs
+
+
+def act(live: list[Rollout], messages: list[tuple[str, bool, int]]) -> list[tuple[Rollout, str]]:
+    """Takes a message of each to its environment, together: its text, whether it was closed, how many tokens it has.
+
+    Returns:
+        Those whose episodes go on, with their observations.
+    """
+    steps = [
+        rollout.episode.step_steps(text, cut=not closed, tokens=tokens)
+        for rollout, (text, closed, tokens) in zip(live, messages, strict=True)
+    ]
+    going: list[tuple[Rollout, str]] = []
+    for rollout, result in zip(live, _timed(live, steps), strict=True):
+        if isinstance(result, Fault):
+            _fail(rollout, result)
+            continue
+        rollout.infos.append(result.info)
+        if "fault" in result.info:
+            _fail(rollout, f"{result.info['fault']['type']}: {result.info['fault']['message']}")
+        elif result.terminated or result.truncated:
+            rollout.stop = _reason(result)
+        else:
+            going.append((rollout, result.observation))
+    return going
+
+
+def _observe(going: list[tuple[Rollout, str]], chat: Chat, budget: int | None) -> None:
+    """Appends the observations. Where one leaves no room for another message, the episode is judged as it stands."""
+    full: list[Rollout] = []
+    for rollout, observation in going:
+        suffix = chat.suffix(observation)
+        if budget is not None and len(rollout.ids) + len(suffix) >= budget:
+            full.append(rollout)
+            continue
+        rollout.ids += suffix
+        rollout.mask += [0] * len(suffix)
+        if rollout.logprobs is not None:
+            rollout.logprobs += [0.0] * len(suffix)
+    act(full, [("", False, 0)] * len(full))
+    for rollout in full:
+        rollout.stop = rollout.stop if rollout.fault else "budget"
+
+
+def _timed(rollouts: list[Rollout], steps: list[Any]) -> list[StepResult | Fault]:
+    """Drives conversations together; faults stand in their places, any other exception is ours and is raised."""
+    started = time.monotonic()
+    results = drive.gather(steps)
+    spent = time.monotonic() - started
+    for rollout, result in zip(rollouts, results, strict=True):
+        rollout.env_s += spent
+        if isinstance(result, Exception) and not isinstance(result, Fault):
+            raise result
+    return results
+
+
+def _reason(result: StepResult) -> str:
+    outcome: str = result.info["outcome"]
+    if outcome in ("answered", "cut"):
+        return outcome
+    if result.truncated:
+        return "max_steps"
+    return "malformed" if outcome == "malformed" else "lost"
+
+
+def _fail(rollout: Rollout, fault: Fault | str) -> None:
+    rollout.fault = fault if isinstance(fault, str) else f"{type(fault).__name__}: {fault}"
+    rollout.stop = "fault"

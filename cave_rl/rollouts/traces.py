@@ -1,0 +1,45 @@
+"""Episodes as lines of `traces.jsonl`: everything a person needs to see what happened, and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from cave_rl.rollouts.play import Rollout
+
+
+def record(rollout: Rollout, **extra: Any) -> dict[str, Any]:
+    """One rollout as plain data."""
+    episode = rollout.episode
+    return {
+        **extra,
+        "suite": episode.task.suite,
+        "family": episode.task.family,
+        "task": episode.task.id,
+        "tags": list(episode.task.tags),
+        "reward": rollout.reward,
+        "solved": episode.solved and rollout.fault is None,
+        "scores": list(episode.scores),
+        "stop": rollout.stop,
+        "fault": rollout.fault,
+        "outcomes": rollout.outcomes,
+        "verdicts": rollout.verdicts,
+        "messages": list(episode.messages),
+        "tokens": {
+            "prompt": len(rollout.prompt_ids),
+            "completion": sum(rollout.mask),
+            "observation": len(rollout.mask) - sum(rollout.mask),
+        },
+        "steps": episode.trace,
+        "env_s": rollout.env_s,
+    }
+
+
+def append(path: Path, records: Iterable[dict[str, Any]]) -> None:
+    """Adds lines to a file; each is written whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8", errors="surrogatepass") as file:
+        for each in records:
+            file.write(json.dumps(each, ensure_ascii=True) + "\n")

@@ -1,0 +1,206 @@
+"""What a training run is made of: one YAML file, checked before anything is loaded.
+
+    cave-rl train configs/quickstart.yaml train.steps=50 model.lora.r=8
+
+Dotted overrides take YAML values. An unknown key is an error that names the nearest known one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from cave_rl.tasks.config import EpisodeConfig
+from cave_rl.tasks.suite import Split
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used; the message says where and what was expected."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LoraPart(_Part):
+    """Low-rank adapters (PEFT)."""
+
+    r: int = Field(16, ge=1, description="rank")
+    alpha: int = Field(32, ge=1, description="scale: alpha / r")
+    dropout: float = Field(0.0, ge=0, lt=1)
+    target_modules: str | list[str] = Field("all-linear", description="which linear layers")
+
+
+class ModelPart(_Part):
+    """The policy."""
+
+    name: str = Field("HuggingFaceTB/SmolLM2-135M-Instruct", description="a hub name or a directory")
+    dtype: Literal["float32", "bfloat16", "float16"] = Field("float32", description="of the weights")
+    lora: LoraPart | None = Field(default_factory=LoraPart, description="null trains all weights")
+
+
+class SuitePart(_Part):
+    """Which tasks are trained on."""
+
+    name: str = Field("Types-v0", description="a suite's name, or module:attribute")
+    tags: list[str] = Field(default_factory=list, description="only families with all of these tags")
+    families: list[str] | None = Field(None, description="only these families of the training split")
+
+
+class RolloutPart(_Part):
+    """How episodes are sampled."""
+
+    max_tokens: int = Field(256, ge=1, description="most tokens of one message")
+    budget: int | None = Field(None, ge=1, description="most tokens after the prompt; default: max_tokens")
+    temperature: float = Field(1.0, gt=0)
+    top_p: float = Field(1.0, gt=0, le=1)
+    top_k: int = Field(0, ge=0)
+
+    @property
+    def tokens(self) -> int:
+        """Most tokens after the prompt."""
+        return self.budget or self.max_tokens
+
+
+class TrainPart(_Part):
+    """GRPO."""
+
+    steps: int = Field(30, ge=1, description="optimizer steps")
+    groups: int = Field(2, ge=1, description="tasks a step")
+    group_size: int = Field(8, ge=2, description="rollouts of each task, all from the same state")
+    micro_batch: int | None = Field(None, ge=1, description="rollouts in one backward pass; default: all of a step")
+    learning_rate: float = Field(5e-4, gt=0)
+    scale_rewards: Literal["group", "batch", "none"] = Field("group", description="what advantages are divided by")
+    save_every: int = Field(10, ge=1, description="steps between checkpoints")
+    report_to: list[str] = Field(default_factory=list, description="TRL's loggers: tensorboard, wandb, trackio")
+    grpo: dict[str, Any] = Field(default_factory=dict, description="anything else of trl.GRPOConfig")
+
+    @property
+    def rollouts(self) -> int:
+        """Rollouts a step."""
+        return self.groups * self.group_size
+
+    @model_validator(mode="after")
+    def _divides(self) -> Self:
+        if self.micro_batch is not None and self.rollouts % self.micro_batch:
+            raise ValueError(f"micro_batch {self.micro_batch} does not divide groups * group_size = {self.rollouts}")
+        return self
+
+
+class EvalTable(_Part):
+    """One table of the evaluation before and after."""
+
+    split: Split = "test"
+    title: str = ""
+    tags: list[str] = Field(default_factory=list)
+    families: list[str] | None = None
+    rollouts: int = Field(200, ge=1, description="episodes a side and decoding, each of a task of its own")
+
+
+class EvalPart(_Part):
+    """What is measured before and after training."""
+
+    tables: list[EvalTable] = Field(default_factory=list)
+    greedy: bool = Field(True, description="also by greedy decoding")
+    concurrency: int = Field(64, ge=1, description="most episodes alive at once")
+
+
+class TrainConfig(_Part):
+    """A training run."""
+
+    output: str = Field("outputs/run", description="where everything is written")
+    seed: int = Field(0, ge=0)
+    confinement: Literal["contained", "limits", "none"] = Field("contained", description="what this machine must give")
+    memory_mb: int = Field(2048, ge=64, description="address space of a rollout beyond its template's")
+    model: ModelPart = Field(default_factory=ModelPart)
+    suite: SuitePart = Field(default_factory=SuitePart)
+    env: EpisodeConfig = Field(default_factory=EpisodeConfig)
+    rollout: RolloutPart = Field(default_factory=RolloutPart)
+    train: TrainPart = Field(default_factory=TrainPart)
+    eval: EvalPart = Field(default_factory=EvalPart)
+
+    @model_validator(mode="after")
+    def _costs_need_no_scale(self) -> Self:
+        if self.env.reward.has_costs and self.train.scale_rewards != "none":
+            raise ValueError(
+                "costs need train.scale_rewards: none (divided by the group's standard deviation, a tiny cost becomes a "
+                "large advantage)"
+            )
+        return self
+
+
+def load(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
+    """Reads a configuration file and applies dotted overrides.
+
+    Raises:
+        ConfigError: the file cannot be read, or a key or a value is wrong.
+    """
+    try:
+        data = yaml.safe_load(Path(path).read_text()) or {}
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: {error}") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path} must hold a mapping of keys, not a {type(data).__name__}")
+    for override in overrides:
+        _apply(data, override)
+    return parse(data)
+
+
+def parse(data: dict[str, Any]) -> TrainConfig:
+    """A configuration from plain data.
+
+    Raises:
+        ConfigError: a key or a value is wrong.
+    """
+    try:
+        return TrainConfig.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(each) for each in error.errors())) from None
+
+
+def dump(config: TrainConfig) -> str:
+    """A configuration as YAML, complete with its defaults."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+
+
+def _apply(data: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"an override looks like train.steps=50, not {override!r}")
+    *parents, last = key.split(".")
+    for parent in parents:
+        below = data.setdefault(parent, {})
+        if below is None:
+            below = data[parent] = {}
+        if not isinstance(below, dict):
+            raise ConfigError(f"{key}: {parent} is a value, not a section")
+        data = below
+    data[last] = yaml.safe_load(value)
+
+
+def _explain(error: Any) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] != "extra_forbidden":
+        return f"{where or 'config'}: {error['msg'].removeprefix('Value error, ')} (got {error['input']!r:.80})"
+    known = _keys(TrainConfig, error["loc"][:-1])
+    near = get_close_matches(str(error["loc"][-1]), known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(known)}"
+    return f"unknown key {where!r}{hint}"
+
+
+def _keys(model: Any, path: Sequence[str | int]) -> list[str]:
+    """The keys that a section may have."""
+    for part in path:
+        if isinstance(part, int):
+            continue
+        annotation = model.model_fields[part].annotation
+        choices = [annotation, *getattr(annotation, "__args__", ())]
+        model = next(c for c in choices if isinstance(c, type) and hasattr(c, "model_fields"))
+    return list(model.model_fields)

@@ -1,0 +1,255 @@
+"""Episodes into TRL's GRPOTrainer.
+
+Two of TRL's hooks are used together: `environment_factory` gives one object a rollout that is reset with its dataset row and owns
+the reward; `rollout_func` plays all rollouts of a batch together, token-exact. An environment with only `reset` and `get_reward`
+contributes no tools, so TRL takes the mask that we return.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from cave_rl.rollouts import traces
+from cave_rl.rollouts.backends import Generated, Sampling
+from cave_rl.rollouts.chat import Chat
+from cave_rl.rollouts.play import Rollout, play
+from cave_rl.runtime.pool import Pool
+from cave_rl.tasks.config import EpisodeConfig
+from cave_rl.tasks.episode import Episode
+from cave_rl.tasks.suite import Suite
+from cave_rl.training.config import TrainConfig
+
+# Renders what SmolLM2's own template renders, and tool calls too: TRL asks every environment's template for that, even of an
+# environment without tools. It stands in where the model's own cannot; no token of an episode is rendered by it.
+TOOL_TEMPLATE = """{%- for m in messages -%}
+{{- '<|im_start|>' + m.role + '\\n' + (m.content or '') -}}
+{%- for call in (m.tool_calls or []) -%}
+{{- '<tool_call>' + call.function.name + (call.function.arguments | tojson) + '</tool_call>' -}}
+{%- endfor -%}
+{{- '<|im_end|>\\n' -}}
+{%- endfor -%}
+{%- if add_generation_prompt -%}{{ '<|im_start|>assistant\\n' }}{%- endif -%}"""
+
+
+class TrainerBackend:
+    """Generation by the trainer, whatever it generates with. The only place that calls TRL's private generation."""
+
+    def __init__(self, trainer: Any) -> None:
+        self._trainer = trainer
+
+    def generate(self, prompts: Sequence[list[int]], sampling: Sampling) -> list[Generated]:
+        trainer = self._trainer
+        if trainer.use_vllm:
+            trainer.vllm_generation.max_completion_length = sampling.max_tokens
+        else:
+            trainer.generation_config.max_new_tokens = sampling.max_tokens
+        ids, logprobs = trainer._generate_single_turn(list(prompts), None, {}, num_generations=1)
+        logprobs = logprobs or [None] * len(ids)
+        return [Generated(list(i), lp and list(lp)) for i, lp in zip(ids, logprobs, strict=True)]
+
+
+class World:
+    """What the rollouts of one process share: where they run, how they are put, and where they are written."""
+
+    def __init__(self, suite: Suite, pool: Pool, config: EpisodeConfig, traces_path: Path | None) -> None:
+        self.suite = suite
+        self.pool = pool
+        self.config = config
+        self.traces_path = traces_path
+
+    def episode(self, row: dict[str, Any]) -> Episode:
+        """The episode of a dataset row: a pure function of it, so the rollouts of a group begin in one state."""
+        task = self.suite.task("train", row["family"], row["index"])
+        examples = self.suite.examples
+        return Episode(task, pool=self.pool, config=self.config, seed=row["seed"], examples=examples)
+
+
+def environment_class(world: World) -> type:
+    """The class that TRL makes one object a rollout of; it has no public method but these two."""
+
+    class CaveRollout:
+        def __init__(self) -> None:
+            self._row: dict[str, Any] = {}
+            self._rollout: Rollout | None = None
+
+        def reset(self, **row: Any) -> str:
+            if self._rollout is not None:
+                self._rollout.episode.close()
+            self._row, self._rollout = row, None
+            return world.suite.task("train", row["family"], row["index"]).turns[0].query
+
+        def get_reward(self) -> float | None:
+            return None if self._rollout is None else self._rollout.reward
+
+    return CaveRollout
+
+
+def rollout_function(world: World, chat: Chat, config: TrainConfig) -> Callable[[list[Any], Any], dict[str, Any]]:
+    """Plays the rollouts of a batch, as TRL's `rollout_func` wants it."""
+    sampling = Sampling(
+        config.rollout.temperature, config.rollout.top_p, config.rollout.top_k, config.rollout.max_tokens
+    )
+    stand_in = chat.opening([{"role": "user", "content": "?"}])
+
+    def rollout_func(prompts: list[Any], trainer: Any) -> dict[str, Any]:
+        environments = trainer.environments
+        assert not trainer.tools and len(environments) == len(prompts)
+        episodes = [world.episode(environment._row) for environment in environments]
+        rollouts = play(episodes, TrainerBackend(trainer), chat, sampling, budget=config.rollout.tokens)
+        for environment, rollout in zip(environments, rollouts, strict=True):
+            environment._rollout = rollout
+            rollout.episode.close()
+        if world.traces_path is not None:
+            step = trainer.state.global_step
+            traces.append(world.traces_path, [traces.record(rollout, train_step=step) for rollout in rollouts])
+        # TRL needs tokens even of what has none: a fault's row is masked, and its reward is None
+        scored = [rollout if rollout.fault is None and rollout.ids else None for rollout in rollouts]
+        eos = min(chat.eos_ids)
+        logprobs = [rollout.logprobs if rollout is not None else [0.0] for rollout in scored]
+        return {
+            "prompt_ids": [rollout.prompt_ids if rollout is not None else stand_in for rollout in scored],
+            "completion_ids": [rollout.ids if rollout is not None else [eos] for rollout in scored],
+            "env_mask": [rollout.mask if rollout is not None else [0] for rollout in scored],
+            "logprobs": logprobs if all(each is not None for each in logprobs) and trainer.use_vllm else None,
+        }
+
+    return rollout_func
+
+
+def solved(environments: list[Any], log_metric: Callable[[str, float], None], **_: Any) -> list[float | None]:
+    """A reward function of weight 0: whether the episode was solved, and all that is worth a curve."""
+    rollouts: list[Rollout] = [environment._rollout for environment in environments]
+    for name, value in measures(rollouts).items():
+        log_metric(name, value)
+    return [None if rollout.fault is not None else float(rollout.episode.solved) for rollout in rollouts]
+
+
+def measures(rollouts: Sequence[Rollout]) -> dict[str, float]:
+    """What a batch of rollouts amounts to, by name."""
+    scored = [rollout for rollout in rollouts if rollout.fault is None]
+    found: dict[str, float] = {"faults": len(rollouts) - len(scored)}
+    if not scored:
+        return found
+    count = len(scored)
+    found["solved"] = sum(rollout.episode.solved for rollout in scored) / count
+    found["cut"] = sum(rollout.stop == "cut" for rollout in scored) / count
+    found["steps"] = sum(len(rollout.outcomes) for rollout in scored) / count
+    found["observation_tokens"] = sum(len(rollout.mask) - sum(rollout.mask) for rollout in scored) / count
+    found["env_ms"] = 1000 * sum(rollout.env_s for rollout in scored) / count
+    outcomes = Counter(outcome for rollout in scored for outcome in rollout.outcomes)
+    for outcome, times in outcomes.items():
+        found[f"outcome/{outcome}"] = times / sum(outcomes.values())
+    families: dict[str, list[float]] = {}
+    verdicts: dict[str, list[float]] = {}
+    for rollout in scored:
+        families.setdefault(rollout.episode.task.family, []).append(float(rollout.episode.solved))
+        for verdict in rollout.verdicts:
+            kind = "gates" if verdict["gate"] else rollout.episode.task.family
+            verdicts.setdefault(kind, []).append(float(verdict["passed"]))
+    found |= {f"family/{name}": sum(values) / len(values) for name, values in families.items()}
+    found |= {f"assertions/{name}": sum(values) / len(values) for name, values in verdicts.items()}
+    return found
+
+
+def rows(suite: Suite, config: TrainConfig) -> list[dict[str, Any]]:
+    """The training set: one row a group, families in turn in an order drawn by the seed, no task twice."""
+    rng = random.Random(config.seed)
+    names = suite.select("train", families=config.suite.families, tags=config.suite.tags)
+    found: list[dict[str, Any]] = []
+    for epoch in itertools.count():
+        for family in rng.sample(names, len(names)):
+            if len(found) == config.train.steps * config.train.groups:
+                return found
+            index = config.seed * 1_000_000 + epoch
+            # TRL appends what reset() returns, for its own logs: the prompt that the model sees is the episode's
+            prompt = [{"role": "user", "content": ""}]
+            found.append({"prompt": prompt, "family": family, "index": index, "seed": rng.randrange(2**31)})
+    raise AssertionError("unreachable")
+
+
+def trl_tokenizer(tokenizer: Any) -> Any:
+    """The tokenizer for TRL: the same, with a template that can render tools if its own cannot."""
+    from trl.chat_template_utils import supports_tool_calling
+
+    if supports_tool_calling(tokenizer):
+        return tokenizer
+    stand_in = copy.deepcopy(tokenizer)
+    stand_in.chat_template = TOOL_TEMPLATE
+    return stand_in
+
+
+def make_trainer(
+    config: TrainConfig, model: Any, tokenizer: Any, suite: Suite, pool: Pool, callbacks: Sequence[Any] = ()
+) -> Any:
+    """A GRPOTrainer over a suite.
+
+    Raises:
+        ChatTemplateError: the tokenizer's template cannot serve a multi-turn environment.
+        SuiteError: no family fits.
+    """
+    import torch
+    from datasets import Dataset
+    from peft import LoraConfig
+    from trl import GRPOConfig, GRPOTrainer
+
+    part = config.train
+    micro = part.micro_batch or part.rollouts
+    chat = Chat(tokenizer, role=config.env.prompt.observation_role)
+    world = World(suite, pool, config.env, Path(config.output) / "traces.jsonl")
+    cpu = not torch.cuda.is_available()
+    settings: dict[str, Any] = {
+        "output_dir": str(Path(config.output) / "checkpoints"),
+        "max_steps": part.steps,
+        "num_generations": part.group_size,
+        "per_device_train_batch_size": micro,
+        "gradient_accumulation_steps": part.rollouts // micro,
+        "max_completion_length": config.rollout.tokens,
+        "temperature": config.rollout.temperature,
+        "top_p": config.rollout.top_p,
+        "top_k": config.rollout.top_k,
+        "learning_rate": part.learning_rate,
+        "lr_scheduler_type": "constant",
+        "scale_rewards": part.scale_rewards,
+        "beta": 0.0,
+        "loss_type": "dapo",
+        "mask_truncated_completions": False,
+        "vllm_importance_sampling_mode": "token_truncate",
+        "reward_weights": [0.0],
+        "shuffle_dataset": False,
+        "seed": config.seed,
+        "logging_steps": 1,
+        "save_strategy": "steps",
+        "save_steps": part.save_every,
+        "save_total_limit": 1,
+        "report_to": part.report_to or "none",
+        "use_cpu": cpu,
+        "bf16": not cpu,
+        "gradient_checkpointing": not cpu,
+        "disable_tqdm": True,
+        "log_completions": False,
+    }
+    lora = config.model.lora
+    adapter = lora and LoraConfig(
+        r=lora.r,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=lora.target_modules,
+        task_type="CAUSAL_LM",
+    )
+    return GRPOTrainer(
+        model=model,
+        processing_class=trl_tokenizer(tokenizer),
+        args=GRPOConfig(**{**settings, **part.grpo}),
+        train_dataset=Dataset.from_list(rows(suite, config)),
+        reward_funcs=[solved],
+        environment_factory=environment_class(world),
+        rollout_func=rollout_function(world, chat, config),
+        peft_config=adapter,
+        callbacks=list(callbacks),
+    )

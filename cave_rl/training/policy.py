@@ -1,0 +1,76 @@
+"""The policy in memory: model and tokenizer, and how they play episodes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cave_rl.evaluation.evaluate import Player
+from cave_rl.rollouts.backends import Sampling, Transformers
+from cave_rl.rollouts.chat import Chat
+from cave_rl.rollouts.play import play
+from cave_rl.training.config import ConfigError
+from cave_rl.training.models import obtain
+
+
+@dataclass
+class Loaded:
+    """A model and its tokenizer."""
+
+    model: Any
+    tokenizer: Any
+
+    def player(self, sampling: Sampling, *, role: str = "user", budget: int | None = None, seed: int = 0) -> Player:
+        """Plays episodes by this model as it is now."""
+        chat = Chat(self.tokenizer, role=role)
+        backend = Transformers(self.model, sorted(chat.eos_ids), chat.pad_id, seed=seed)
+        return lambda episodes: play(episodes, backend, chat, sampling, budget=budget)
+
+
+def load(name: str, dtype: str = "float32") -> Loaded:
+    """Loads a hub model, a checkpoint directory, or a directory with a PEFT adapter (merged into its base).
+
+    Raises:
+        ModelError: it cannot be had.
+        ConfigError: there is no such dtype.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    kind = getattr(torch, dtype, None)
+    if not isinstance(kind, torch.dtype):
+        raise ConfigError(f"no dtype {dtype!r}: float32, bfloat16, float16")
+    directory = obtain(name)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    if (directory / "adapter_config.json").is_file():
+        from peft import PeftConfig, PeftModel
+
+        base = load(str(PeftConfig.from_pretrained(str(directory)).base_model_name_or_path), dtype)
+        merged = PeftModel.from_pretrained(base.model, str(directory)).merge_and_unload()
+        return Loaded(merged.eval(), base.tokenizer)
+    model = AutoModelForCausalLM.from_pretrained(str(directory), dtype=kind).to(device).eval()
+    tokenizer = AutoTokenizer.from_pretrained(str(directory), padding_side="left")
+    return Loaded(model, tokenizer)
+
+
+@contextlib.contextmanager
+def merged(model: Any) -> Iterator[Any]:
+    """The model with its adapter folded into its weights meanwhile: the same function, without the adapter's cost."""
+    if not hasattr(model, "merge_adapter"):
+        yield model
+        return
+    model.merge_adapter()
+    try:
+        yield model.get_base_model()
+    finally:
+        model.unmerge_adapter()
+
+
+def save_adapter(model: Any, tokenizer: Any, directory: Path) -> None:
+    """Writes what was trained: the adapter, or all weights where there is none."""
+    directory.mkdir(parents=True, exist_ok=True)
+    model.save_pretrained(directory)
+    tokenizer.save_pretrained(directory)

@@ -1,0 +1,89 @@
+"""What a person sees of a run, and how they stop it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from transformers import TrainerCallback
+
+
+def progress_bar(console: Console) -> Progress:
+    """A bar with counts, time left and a note."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=console,
+        refresh_per_second=2,
+    )
+
+
+class StepLog(TrainerCallback):  # type: ignore[misc]
+    """Writes the trainer's log to a file, a line a step, and moves the bar. Off a terminal it prints plain lines."""
+
+    def __init__(self, path: Path, bar: Progress, task: TaskID) -> None:
+        self._path = path
+        self._bar = bar
+        self._task = task
+        self._recent: list[float] = []
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._drop_after(state.global_step)
+        self._bar.update(self._task, completed=state.global_step)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        if not logs or "reward" not in logs:
+            return
+        entry = {"step": state.global_step, **{k: v for k, v in logs.items() if k != "step"}}
+        with self._path.open("a") as file:
+            file.write(json.dumps(entry) + "\n")
+        self._recent = [*self._recent[-9:], float(logs.get("solved", 0.0))]
+        mean = sum(self._recent) / len(self._recent)
+        note = f"solved {100 * self._recent[-1]:.0f} % (last {len(self._recent)}: {100 * mean:.0f} %)"
+        self._bar.update(self._task, completed=state.global_step, note=note)
+        if not self._bar.console.is_terminal:
+            seconds = logs.get("step_time")
+            timing = f", {seconds:.1f} s" if seconds else ""
+            self._bar.console.print(f"step {state.global_step}/{state.max_steps}: {note}{timing}", highlight=False)
+
+    def _drop_after(self, step: int) -> None:
+        """Lines after the checkpoint that a run goes on from would stand there twice."""
+        if self._path.is_file():
+            lines = [line for line in self._path.read_text().splitlines() if json.loads(line)["step"] <= step]
+            self._path.write_text("".join(line + "\n" for line in lines))
+
+
+class Stopper(TrainerCallback):  # type: ignore[misc]
+    """Ctrl-C ends training after the current step, saved; a second one ends it at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: Any = None
+
+    def __enter__(self) -> Stopper:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self.asked:
+            control.should_save = True
+            control.should_training_stop = True
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True

@@ -1,0 +1,232 @@
+"""A training run from a configuration: evaluate, train, evaluate again, and show the difference.
+
+Everything lands in the run's directory as it becomes known, so an interrupted run loses nothing: the same command goes on where
+it stopped.
+
+    config.yaml         the resolved configuration
+    before.jsonl        episodes of the evaluation before training (and after.jsonl)
+    traces.jsonl        every training episode
+    metrics.jsonl       the trainer's log, one line a step
+    checkpoints/        the trainer's state
+    adapter/            what was trained
+    summary.json        the table, as data
+    summary.md          the table, and episodes before and after
+    learning_curve.png
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from cave_rl.confinement import Confinement
+from cave_rl.evaluation.evaluate import Evaluation, choose, evaluate
+from cave_rl.rollouts import traces
+from cave_rl.rollouts.backends import Sampling
+from cave_rl.runtime.pool import Pool
+from cave_rl.tasks import registry
+from cave_rl.tasks.suite import Suite
+from cave_rl.training import policy
+from cave_rl.training.config import ConfigError, EvalTable, TrainConfig, dump
+from cave_rl.training.plot import learning_curve
+from cave_rl.training.progress import Stopper, StepLog, progress_bar
+from cave_rl.training.tables import Row, as_markdown, as_table, compare
+
+
+class Interrupted(Exception):
+    """The run was stopped by the user; the same command goes on."""
+
+
+def train(config: TrainConfig, console: Console | None = None) -> list[Row]:
+    """Runs a configuration to its end, or goes on with it.
+
+    Returns:
+        The lines of the before/after table.
+
+    Raises:
+        ConfigError: the directory holds another run.
+        Interrupted: Ctrl-C; what was reached is saved.
+        Fault, SuiteError, ModelError, ChatTemplateError: it cannot start.
+    """
+    console = console or Console()
+    directory = _claim(config)
+    if (directory / "summary.json").is_file():
+        console.print(f"{directory} is done already; remove it, or choose another output, to run again.")
+        console.print((directory / "summary.md").read_text(), markup=False)
+        return []
+    suite = registry.find(config.suite.name)
+    loaded = policy.load(config.model.name, config.model.dtype)
+    with Pool(Confinement(require=config.confinement, memory_mb=config.memory_mb)) as pool:
+        run = _Run(config, directory, suite, loaded, pool, console)
+        before = run.evaluate("before")
+        run.train()
+        after = run.evaluate("after")
+    return run.finish(before, after)
+
+
+class _Run:
+    """What the parts of a run share."""
+
+    def __init__(
+        self, config: TrainConfig, directory: Path, suite: Suite, loaded: policy.Loaded, pool: Pool, console: Console
+    ) -> None:
+        self.config = config
+        self.directory = directory
+        self.suite = suite
+        self.loaded = loaded
+        self.pool = pool
+        self.console = console
+
+    def evaluate(self, side: str) -> dict[tuple[str, str], Evaluation]:
+        """All tables under all decodings; read back where they were measured before."""
+        path = self.directory / f"{side}.jsonl"
+        wanted = [(table, decoding) for table in self.config.eval.tables for decoding in self._decodings()]
+        found = _read(path)
+        started = time.monotonic()
+        with policy.merged(self.loaded.model) as model, progress_bar(self.console) as bar:
+            for table, (decoding, temperature) in wanted:
+                label = f"{_title(table)}, {decoding}"
+                if len(found.get(label, ())) >= table.rollouts:
+                    continue
+                task = bar.add_task(f"{side}: {label}", total=table.rollouts, note="")
+                evaluation = self._evaluate(model, table, temperature, label, lambda n: bar.update(task, completed=n))
+                traces.append(path, evaluation.rows)
+                found[label] = evaluation.rows
+                bar.update(task, note=f"[bold]{evaluation.success()}")
+        self._time(f"eval_{side}_s", time.monotonic() - started)
+        return {
+            (_title(table), decoding): Evaluation(label, found[label][: table.rollouts])
+            for table, (decoding, _) in wanted
+            for label in (f"{_title(table)}, {decoding}",)
+        }
+
+    def train(self) -> None:
+        """GRPO, from the last checkpoint if there is one."""
+        import transformers
+
+        from cave_rl.training.grpo import make_trainer
+
+        adapter = self.directory / "adapter"
+        part = self.config.train
+        with progress_bar(self.console) as bar:
+            task = bar.add_task("train", total=part.steps, note="")
+            log = StepLog(self.directory / "metrics.jsonl", bar, task)
+            with Stopper() as stopper:
+                trainer = make_trainer(
+                    self.config, self.loaded.model, self.loaded.tokenizer, self.suite, self.pool, [log, stopper]
+                )
+                trainer.remove_callback(transformers.PrinterCallback)
+                started = time.monotonic()
+                checkpoints = sorted((self.directory / "checkpoints").glob("checkpoint-*"))
+                trainer.train(resume_from_checkpoint=bool(checkpoints))
+                self._time("train_s", time.monotonic() - started)
+        policy.save_adapter(trainer.model, self.loaded.tokenizer, adapter)
+        self.loaded.model = trainer.model.eval()
+        if stopper.asked and trainer.state.global_step < part.steps:
+            raise Interrupted(
+                f"stopped after step {trainer.state.global_step} of {part.steps}; what was learned is in {adapter}. "
+                "The same command goes on from here"
+            )
+
+    def finish(
+        self, before: dict[tuple[str, str], Evaluation], after: dict[tuple[str, str], Evaluation]
+    ) -> list[Row]:
+        """Writes and shows the table, episodes and the plot."""
+        rows = [compare(*key, before[key], after[key]) for key in before]
+        history = [json.loads(line) for line in (self.directory / "metrics.jsonl").read_text().splitlines()]
+        model = self.config.model.name.rpartition("/")[2]
+        title = f"{model} on {self.suite.name}, GRPO, seed {self.config.seed}"
+        learning_curve(history, rows, title, self.directory / "learning_curve.png")
+        shown = "\n".join(_examples(before[key], after[key]) for key in list(before)[:1])
+        times = _times(self.directory)
+        spent = ", ".join(f"{name.removesuffix('_s')} {seconds:.0f} s" for name, seconds in times.items())
+        markdown = f"# {title}\n\n{as_markdown(rows)}\n{spent}\n\n{shown}"
+        (self.directory / "summary.md").write_text(markdown)
+        summary = {
+            "rows": [row.as_dict() for row in rows],
+            "before": {" / ".join(key): each.summary() for key, each in before.items()},
+            "after": {" / ".join(key): each.summary() for key, each in after.items()},
+            "seconds": times,
+        }
+        (self.directory / "summary.json").write_text(json.dumps(summary, indent=1))
+        self.console.print(as_table(rows))
+        self.console.print(shown, markup=False)
+        self.console.print(f"{spent}\n{self.directory}: summary.md, learning_curve.png, adapter/, traces.jsonl")
+        return rows
+
+    def _evaluate(
+        self, model: Any, table: EvalTable, temperature: float, label: str, progress: Callable[[int], None]
+    ) -> Evaluation:
+        part = self.config.rollout
+        sampling = Sampling(temperature, part.top_p, part.top_k, part.max_tokens)
+        loaded = policy.Loaded(model, self.loaded.tokenizer)
+        role = self.config.env.prompt.observation_role
+        return evaluate(
+            loaded.player(sampling, role=role, budget=part.tokens, seed=self.config.seed),
+            choose(self.suite, table.split, table.rollouts, families=table.families, tags=table.tags),
+            pool=self.pool,
+            config=self.config.env,
+            label=label,
+            seed=self.config.seed,
+            examples=self.suite.examples,
+            concurrency=self.config.eval.concurrency,
+            progress=progress,
+        )
+
+    def _decodings(self) -> list[tuple[str, float]]:
+        sampled = (f"T={self.config.rollout.temperature:g}", self.config.rollout.temperature)
+        return [sampled, ("greedy", 0.0)] if self.config.eval.greedy else [sampled]
+
+    def _time(self, name: str, seconds: float) -> None:
+        times = _times(self.directory)
+        times[name] = times.get(name, 0.0) + seconds
+        (self.directory / "times.json").write_text(json.dumps(times))
+
+
+def _claim(config: TrainConfig) -> Path:
+    """The run's directory, new or of the very same configuration.
+
+    Raises:
+        ConfigError: it holds a run of another configuration.
+    """
+    directory = Path(config.output)
+    path = directory / "config.yaml"
+    if path.is_file() and path.read_text() != dump(config):
+        raise ConfigError(f"{directory} holds a run of another configuration: choose another output, or remove it")
+    directory.mkdir(parents=True, exist_ok=True)
+    path.write_text(dump(config))
+    return directory
+
+
+def _title(table: EvalTable) -> str:
+    return table.title or table.split
+
+
+def _read(path: Path) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for line in path.read_text().splitlines() if path.is_file() else ():
+        row = json.loads(line)
+        found.setdefault(row["eval"], []).append(row)
+    return found
+
+
+def _times(directory: Path) -> dict[str, float]:
+    path = directory / "times.json"
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def _examples(before: Evaluation, after: Evaluation, most: int = 3) -> str:
+    """Episodes that went wrong before and right after, of different families."""
+    lines, families = ["Learned (same task, before and after):"], set()
+    for old, new in zip(before.rows, after.rows, strict=True):
+        if new["solved"] and not old["solved"] and new["family"] not in families and len(families) < most:
+            families.add(new["family"])
+            query = next(m["content"] for m in reversed(new["messages"]) if m["role"] == "user")
+            texts = [m["content"] for row in (old, new) for m in row["messages"][-1:]]
+            lines += ["", f"[{new['family']}]", query, "--- before", texts[0], "--- after", texts[1]]
+    return "\n".join(lines) + "\n" if families else ""
