@@ -12,21 +12,20 @@ import typer
 from cave_rl import confinement
 from cave_rl.cli import output
 
-EXAMPLES = output.examples(
-    "cave-rl doctor",
-    "cave-rl doctor --json | jq .level",
-    "cave-rl doctor > /dev/null && cave-rl train configs/quickstart.yaml",
-)
-
 PACKAGES = ("cave-rl", "gymnasium", "numpy", "pandas", "torch", "transformers", "trl", "peft", "vllm")
 
 
 def doctor(json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False) -> None:
     """Tell whether model code can be confined here.
 
-    Each rung is something a kernel may offer. `require="contained"`, the default, runs nothing where one of its rungs is
-    missing; the others are used where they are there. The versions of what is installed follow. Exit code 1 where
+    Each rung is something a kernel may offer. `require="contained"`, the default, runs nothing where one of its rungs
+    is missing; the others are used where they are there. The versions of what is installed follow. Exit code 1 where
     `contained` cannot be had.
+
+    Examples:
+        cave-rl doctor
+        cave-rl doctor --json | jq .level
+        cave-rl doctor > /dev/null && cave-rl train configs/quickstart.yaml
     """
     report = confinement.doctor()
     needed = confinement.RUNGS_OF_LEVEL["contained"]

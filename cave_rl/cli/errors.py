@@ -1,4 +1,4 @@
-"""Which errors are the user's to read, and how they are told."""
+"""Which errors are a user's to read, and how they are told."""
 
 from __future__ import annotations
 
@@ -10,17 +10,28 @@ from cave_rl.runtime.errors import Fault
 from cave_rl.semantic.texts import PromptFileError
 from cave_rl.tasks.suite import SuiteError
 from cave_rl.tasks.task import TaskError
+from cave_rl.training.config import ConfigError
+from cave_rl.training.models import ModelError
 
-EXPECTED = (SuiteError, TaskError, PromptFileError, ConfinementError, Fault, ImportError)
+EXPECTED = (
+    SuiteError,
+    TaskError,
+    PromptFileError,
+    ConfinementError,
+    Fault,
+    ConfigError,
+    ModelError,
+    ModuleNotFoundError,
+)
 
 
 def tell(error: BaseException) -> str | None:
-    """The line for an expected error; None for an import error that no extra would cure (a bug).
+    """The line for an expected error; None for a missing module that no extra would bring (a bug).
 
     >>> tell(ModuleNotFoundError("No module named 'trl'", name="trl"))
     "trl is not installed; it comes with: pip install 'cave-rl[train]'"
     """
-    if isinstance(error, ImportError):
+    if isinstance(error, ModuleNotFoundError):
         return advice(error.name or "")
     missing = re.search(r"No module named '([\w.]+)'", str(error)) if isinstance(error, Fault) else None
     hint = advice(missing[1]) if missing else None
@@ -29,9 +40,8 @@ def tell(error: BaseException) -> str | None:
 
 def advice(module: str) -> str | None:
     """How to get a module that one of our extras installs; None for any other module."""
-    name = module.partition(".")[0]
-    extra = _extras().get(name)
-    return f"{name} is not installed; it comes with: pip install 'cave-rl[{extra}]'" if extra else None
+    extra = _extras().get(module)
+    return f"{module} is not installed; it comes with: pip install 'cave-rl[{extra}]'" if extra else None
 
 
 def _extras() -> dict[str, str]:

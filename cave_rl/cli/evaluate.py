@@ -38,7 +38,8 @@ def evaluate(
     dtype: Annotated[str, typer.Option(help="Of the model's weights.")] = "float32",
     seed: Annotated[int, typer.Option(help="Of the sampling and of the environments.")] = 0,
     concurrency: Annotated[int, typer.Option("--concurrency", "-c", min=1, help="Most episodes at once.")] = 64,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write traces.jsonl and summary.json here.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write traces.jsonl and summary.json here.")] =
+        None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Evaluate a checkpoint in the environment: every task is played, its state is judged.

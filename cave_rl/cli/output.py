@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import typer
-
-
-def examples(*lines: str) -> str:
-    """Example commands for the end of a help text."""
-    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)  # \b: the lines are kept as they are
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
 
 
 def as_json(data: Any) -> None:
-    """Prints strict JSON, and nothing else should be printed beside it."""
+    """Prints strict JSON. Where it is asked for, nothing else goes to stdout."""
     typer.echo(json.dumps(data, indent=2, allow_nan=False))
 
 
 def line(text: str = "", style: str = "") -> None:
-    """Prints a line as it is; styled on a terminal."""
+    """Prints text as it is; styled on a terminal."""
     if style and sys.stdout.isatty():
-        from rich.console import Console
-
-        Console().print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+        Console().print(Text(text, style), soft_wrap=True)
     else:
         typer.echo(text)
 
@@ -39,11 +40,8 @@ def heading(text: str) -> None:
 def code(text: str) -> None:
     """Prints Python, indented; with colours on a terminal."""
     if sys.stdout.isatty():
-        from rich.console import Console
-        from rich.padding import Padding
-        from rich.syntax import Syntax
-
-        Console().print(Padding(Syntax(text, "python", theme="ansi_dark", background_color="default"), (0, 0, 0, 4)))
+        drawn = Syntax(text, "python", theme="ansi_dark", background_color="default", word_wrap=True)
+        Console().print(Padding(drawn, (0, 0, 0, 4)))
     else:
         typer.echo("\n".join(f"    {each}" for each in text.split("\n")))
 
@@ -52,12 +50,9 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Prints a table: lines of aligned columns where there is no terminal."""
     cells = [[str(cell) for cell in row] for row in rows]
     if sys.stdout.isatty():
-        from rich.box import SIMPLE
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-
-        drawn = Table(*columns, box=SIMPLE, pad_edge=False)
+        drawn = Table(box=SIMPLE, pad_edge=False)
+        for column in columns:
+            drawn.add_column(column, overflow="fold")
         for row in cells:
             drawn.add_row(*map(Text, row))
         Console().print(drawn)
@@ -65,3 +60,16 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
     for row in [list(columns), *cells]:
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+@contextmanager
+def counting(console: Console, label: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar on a terminal, nothing elsewhere; call what it gives with how many are done.
+
+    >>> with counting(Console(), "episodes", 10) as progress:
+    ...     progress(10)
+    """
+    columns = TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda done: bar.update(task, completed=done)

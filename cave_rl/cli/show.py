@@ -13,22 +13,13 @@ from cave_rl.runtime.describe import describe
 from cave_rl.semantic.prompt import Message
 from cave_rl.tasks import registry
 from cave_rl.tasks.config import EpisodeConfig, PromptConfig
-from cave_rl.tasks.suite import Split, Suite, SuiteError
+from cave_rl.tasks.suite import SPLITS, Split, Suite, SuiteError
 from cave_rl.tasks.task import Task, Turn
-
-EXAMPLES = output.examples(
-    "cave-rl show Types-v0                             the first task of the first family",
-    "cave-rl show Types-v0 sort_list/3                 number 3 of a family",
-    "cave-rl show Types-v0 sort_list --split test      from another split",
-    "cave-rl show Types-v0 sort_list --style compact   as small models are told",
-    "cave-rl show Types-v0 sort_list --run             play the gold solution for real",
-    "cave-rl show my_suite.tasks:suite --run --json    a suite of your own, for a program",
-)
 
 
 def show(
-    suite: Annotated[str, typer.Argument(help="A suite's name, or where one lies: module:attribute.")],
-    task: Annotated[str | None, typer.Argument(metavar="[FAMILY[/INDEX]]", help="Which task.")] = None,
+    suite: Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, or where one lies: module:attribute.")],
+    task: Annotated[str | None, typer.Argument(metavar="FAMILY[/INDEX]", help="Which task.")] = None,
     split: Annotated[
         str | None,
         typer.Option(help="train, validation, test or heldout.  [default: train; heldout for a held-out family]"),
@@ -44,8 +35,16 @@ def show(
 ) -> None:
     """Show one task, as a model sees it and as it is judged.
 
-    The model sees names, types and queries, never values; the gold solution, the near-misses (plausible and wrong) and the
-    assertions are shown to you only. Exit code 1 if --run plays a gold solution that does not solve the task.
+    The model sees names, types and queries, never values; the gold solution, the near-misses (plausible and wrong)
+    and the assertions are shown to you only. Exit code 1 if --run plays a gold solution that does not solve the task.
+
+    Examples:
+        cave-rl show Types-v0                             the first task of the first family
+        cave-rl show Types-v0 sort_list/3                 number 3 of a family
+        cave-rl show Types-v0 sort_list --split test      from another split
+        cave-rl show Types-v0 sort_list --style compact   as small models are told
+        cave-rl show Types-v0 sort_list --run             play the gold solution for real
+        cave-rl show my_suite.tasks:suite --run --json    a suite of your own, for a program
     """
     found = registry.find(suite)
     chosen_split, family, number = _choose(found, task, split, index)
@@ -93,6 +92,10 @@ def _choose(suite: Suite, path: str | None, split: str | None, index: int) -> tu
     if number and not number.isdecimal():
         raise SuiteError(f"a task is FAMILY/INDEX with a number from 0, such as {family}/3, not {path!r}")
     held_out = suite.families[family].held_out
+    if held_out and split in SPLITS and split != "heldout":
+        raise SuiteError(
+            f"family {family!r} of {suite.name} is held out: it has no tasks in split {split!r}, only in heldout"
+        )
     return cast(Split, split or ("heldout" if held_out else "train")), family, int(number or index)
 
 

@@ -10,13 +10,6 @@ from cave_rl.cli import output
 from cave_rl.tasks import registry
 from cave_rl.tasks.suite import SPLITS, Suite
 
-EXAMPLES = output.examples(
-    "cave-rl list",
-    "cave-rl list --families Types-v0",
-    "cave-rl list --families my_suite.tasks:suite",
-    "cave-rl list --json | jq '.[].name'",
-)
-
 
 def list_suites(
     families: Annotated[
@@ -28,6 +21,12 @@ def list_suites(
 
     A suite is a named, versioned set of families; a family generates tasks. Tasks are split into train, validation and
     test by their content; held-out families are never trained on. `cave-rl show` shows a task.
+
+    Examples:
+        cave-rl list
+        cave-rl list --families Types-v0
+        cave-rl list --families my_suite.tasks:suite
+        cave-rl list --json | jq '.[].name'
     """
     if families is not None:
         _list_families(registry.find(families), json)

@@ -52,15 +52,16 @@ def plan(config: TrainConfig) -> str:
     micro = part.micro_batch or part.rollouts
     decodings = 2 if config.eval.greedy else 1
     evaluated = 2 * decodings * sum(table.rollouts for table in config.eval.tables)
+    budget = config.rollout.tokens
     sampled = part.steps * part.rollouts
     lines = [
         dump(config),
         f"suite           {suite.name}: {len(families)} families to train on",
         f"rows            {part.steps * part.groups} tasks ({part.groups} a step for {part.steps} steps)",
         f"rollouts        {sampled} in training ({part.group_size} a task), {evaluated} in evaluation",
-        f"tokens          at most {(sampled + evaluated) * config.rollout.tokens} generated, {config.rollout.tokens} an episode",
-        f"memory          about {_logits_gib(micro, config.rollout.tokens):.1f} GiB for logits and their gradients in one "
-        f"backward pass of {micro} rollouts, beside the model and its optimizer",
+        f"tokens          at most {(sampled + evaluated) * budget} generated, {budget} an episode",
+        f"memory          about {_logits_gib(micro, budget):.1f} GiB for logits and their gradients in one backward "
+        f" pass of {micro} rollouts, beside the model and its optimizer",
         f"                and at most {part.rollouts} runtimes of a few MiB each, each allowed {config.memory_mb} MiB",
         f"output          {config.output}",
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 
@@ -20,12 +20,12 @@ from cave_rl.tasks.task import Task
 
 
 class CaveEnv(gymnasium.Env[str, str]):
-    """One episode at a time over a task's runtime.
+    r"""One episode at a time over a task's runtime.
 
-    An action is a whole message of the model; a message with one fenced block of Python is executed, one without code ends the
-    turn. An observation is the content of the next user message. `info` holds the outcome, the state diff, the verdicts when a
-    turn was judged, and `messages`, the whole chat, for those who run their own loop. The table of outcomes stands in
-    `cave_rl.tasks.episode`.
+    An action is a whole message of the model; a message with one fenced block of Python is executed, one without code
+    ends the turn. An observation is the content of the next user message. `info` holds the outcome, the state diff,
+    the verdicts when a turn was judged, and `messages`, the whole chat, for those who run their own loop. The table
+    of outcomes stands in `cave_rl.tasks.episode`.
 
     >>> import cave_rl, gymnasium
     >>> from cave_rl import Task, Turn, Variable, equals
@@ -34,7 +34,7 @@ class CaveEnv(gymnasium.Env[str, str]):
     >>> observation, info = env.reset(seed=0)
     >>> print(observation)
     Sort xs in place.
-    >>> _ = env.step("```python\\nxs.sort()\\n```")
+    >>> _ = env.step("```python\nxs.sort()\n```")
     >>> _, reward, terminated, truncated, info = env.step("Done.")
     >>> reward, terminated, info["solved"]
     (1.0, True, True)
@@ -50,7 +50,7 @@ class CaveEnv(gymnasium.Env[str, str]):
         render_mode: `ansi` (the chat as text), `human` (the same, printed), or None.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi", "human"]}
+    metadata: dict[str, Any] = {"render_modes": ["ansi", "human"]}  # noqa: RUF012  # as Gymnasium declares it
 
     def __init__(
         self,

@@ -11,7 +11,8 @@ NAMESPACE = "cave_rl"
 
 
 def register(suite: Suite) -> Suite:
-    """Registers a suite with cave-rl and with Gymnasium as `cave_rl/<name>`; returns it, so it can be used on a definition.
+    """Registers a suite with cave-rl and with Gymnasium as `cave_rl/<name>`; returns it, so it can be used on a
+    definition.
 
     >>> from cave_rl import Suite
     >>> register(Suite("Nothing-v0")).name

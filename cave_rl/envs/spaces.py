@@ -1,7 +1,7 @@
 """A text space for any Unicode string, of any length.
 
-`gymnasium.spaces.Text` checks every character against a charset and, in vector environments, copies fixed-size buffers: neither
-fits code and what it prints.
+`gymnasium.spaces.Text` checks every character against a charset and, in vector environments, copies fixed-size
+buffers: neither fits code and what it prints.
 """
 
 from __future__ import annotations
@@ -102,6 +102,6 @@ def _empty(space: AnyText, n: int = 1, fn: object = None) -> tuple[str, ...]:
     return ("",) * n
 
 
-@iterate.register(AnyTexts)
+@iterate.register(AnyTexts)  # type: ignore[misc]
 def _iterate(space: AnyTexts, items: Iterable[str]) -> Iterable[str]:
     return iter(items)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -27,8 +27,8 @@ from cave_rl.tasks.task import Task
 class CaveVectorEnv(VectorEnv[tuple[str, ...], tuple[str, ...], np.ndarray]):
     """`num_envs` episodes whose cells run at the same time: `gym.make_vec("cave_rl/Types-v0", num_envs=64)`.
 
-    It has Gymnasium's vector interface with next-step autoreset: the step after an episode's end ignores its action and begins
-    the next episode. Observations and actions are tuples of strings.
+    It has Gymnasium's vector interface with next-step autoreset: the step after an episode's end ignores its action
+    and begins the next episode. Observations and actions are tuples of strings.
 
     Args:
         suite, task, split, families, config, confinement: as for `CaveEnv`.
@@ -36,7 +36,10 @@ class CaveVectorEnv(VectorEnv[tuple[str, ...], tuple[str, ...], np.ndarray]):
         render_mode: `ansi` or None.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi"], "autoreset_mode": AutoresetMode.NEXT_STEP}
+    metadata: dict[str, Any] = {  # noqa: RUF012  # as Gymnasium declares it
+        "render_modes": ["ansi"],
+        "autoreset_mode": AutoresetMode.NEXT_STEP,
+    }
 
     def __init__(
         self,

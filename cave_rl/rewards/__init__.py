@@ -1,6 +1,7 @@
 """Rewards: assertions on claims, judged in a process that the rollout never touched.
 
-`assertions` states what must be true, `judge` has it judged, `compose` makes rewards of the verdicts. See `docs/rewards.md`.
+`assertions` states what must be true, `judge` has it judged, `compose` makes rewards of the verdicts. See
+`docs/rewards.md`.
 """
 
 from cave_rl.rewards.assertions import (

@@ -97,7 +97,8 @@ class Close(_OnVariable):
 
     def check(self, evidence: Evidence) -> list[Verdict]:
         actual = evidence.state[self.variable]
-        number = actual.item() if type(actual).__module__ == "numpy" and getattr(actual, "shape", None) == () else actual
+        scalar = type(actual).__module__ == "numpy" and getattr(actual, "shape", None) == ()
+        number = actual.item() if scalar else actual
         passed = type(number) in (int, float) and math.isclose(
             number, self.expected, rel_tol=self.relative, abs_tol=self.absolute
         )

@@ -3,13 +3,14 @@
 A turn's score:
 
 * a gate that fails: 0;
-* `credit: partial` (the default): the weighted share of the statements that hold, measured from what held before the turn:
-  `(held - idle) / (1 - idle)`, never below 0. So a turn that did nothing scores exactly 0, and one that did everything 1;
+* `credit: partial` (the default): the weighted share of the statements that hold, measured from what held before the
+  turn: `(held - idle) / (1 - idle)`, never below 0. So a turn that did nothing scores exactly 0, and one that did
+  everything 1;
 * `credit: all`: 1 if every statement holds, else 0;
 * a turn that declares `refusal` is right when nothing was done: its score is the share that holds, unchanged.
 
-An episode's reward is the mean of its turns' scores by their weights, less the costs. Costs apply to solved episodes only (an
-unsolved episode must not be able to gain by being brief) and are 0 by default.
+An episode's reward is the mean of its turns' scores by their weights, less the costs. Costs apply to solved episodes
+only (an unsolved episode must not be able to gain by being brief) and are 0 by default.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What runs in a judge's process: decodes claims and evaluates assertions.
 
-A judge is forked for one episode from a clean template that no rollout ever touched, and is confined like one: the claims it
-decodes are hostile, and may try to exhaust it. It answers with verdicts; expected values never leave it but in their messages.
+A judge is forked for one episode from a clean template that no rollout ever touched, and is confined like one: the
+claims it decodes are hostile, and may try to exhaust it. It answers with verdicts; expected values never leave it but
+in their messages.
 """
 
 from __future__ import annotations

@@ -4,13 +4,13 @@
         assert state.total == sum(before.prices), "total"
         assert len(state.prices) == 3
 
-The function's source is rewritten so that every `assert` is recorded instead of raised: the statements after a failed one
-are still judged, and the message shows the actual values of what was compared. A statement that is never reached (a loop
-over an empty claim, an early return, a branch not taken, an exception before it) has *failed*: otherwise a rollout could
-pass a check by emptying what it loops over.
+The function's source is rewritten so that every `assert` is recorded instead of raised: the statements after a failed
+one are still judged, and the message shows the actual values of what was compared. A statement that is never reached
+(a loop over an empty claim, an early return, a branch not taken, an exception before it) has *failed*: otherwise a
+rollout could pass a check by emptying what it loops over.
 
-The parameters are taken by name, any of `state`, `before` and `answer` (see `Evidence`). Where the source cannot be had (a
-script read from standard input), the whole function is one statement.
+The parameters are taken by name, any of `state`, `before` and `answer` (see `Evidence`). Where the source cannot be
+had (a script read from standard input), the whole function is one statement.
 """
 
 from __future__ import annotations

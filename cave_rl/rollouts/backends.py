@@ -1,6 +1,7 @@
 """Where tokens come from: one protocol, and the backends that need no server.
 
-A backend continues token ids. It never sees text, so nothing is ever tokenized twice: what was sampled is what is trained on.
+A backend continues token ids. It never sees text, so nothing is ever tokenized twice: what was sampled is what is
+trained on.
 """
 
 from __future__ import annotations
@@ -80,15 +81,26 @@ class Transformers:
         pad_id: fills up shorter prompts, on the left.
         seed: of its own random stream, so that the same calls give the same tokens.
         batch: most prompts at once; longer and shorter prompts go together with their like.
+        logprobs: whether to tell the log-probability of each token (it takes memory).
     """
 
-    def __init__(self, model: Any, eos_ids: Sequence[int], pad_id: int, *, seed: int = 0, batch: int = 64) -> None:
+    def __init__(
+        self,
+        model: Any,
+        eos_ids: Sequence[int],
+        pad_id: int,
+        *,
+        seed: int = 0,
+        batch: int = 64,
+        logprobs: bool = False,
+    ) -> None:
         import torch
 
         self._model = model
         self._eos = list(eos_ids)
         self._pad = pad_id
         self._batch = batch
+        self._logprobs = logprobs
         self._state = torch.Generator().manual_seed(seed).get_state()
 
     def generate(self, prompts: Sequence[list[int]], sampling: Sampling) -> list[Generated]:
@@ -119,9 +131,17 @@ class Transformers:
                 max_new_tokens=sampling.max_tokens,
                 eos_token_id=self._eos,
                 pad_token_id=self._pad,
+                return_dict_in_generate=True,
+                output_logits=self._logprobs,
                 **drawing,
             )
-        return [Generated(self._cut(row.tolist())) for row in out[:, width:]]
+        found = [self._cut(row.tolist()) for row in out.sequences[:, width:]]
+        if not self._logprobs:
+            return [Generated(ids) for ids in found]
+        temperature = sampling.temperature or 1.0
+        steps = torch.stack([torch.log_softmax(each.float() / temperature, -1) for each in out.logits], 1)
+        drawn = steps.gather(2, out.sequences[:, width:, None])[..., 0].tolist()
+        return [Generated(ids, row[: len(ids)]) for ids, row in zip(found, drawn, strict=True)]
 
     def _cut(self, ids: list[int]) -> list[int]:
         """Up to and with the first end-of-turn token; what follows is padding."""

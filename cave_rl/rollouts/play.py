@@ -1,7 +1,7 @@
 """Token-exact episodes: many at once, the model's turn and the environment's in alternation.
 
-Invariants, asserted on every rollout: ids are only ever appended; the mask is 1 on sampled tokens alone; every sampled token has
-its own log-probability, or none has; a rollout never ends on tokens that the model did not write.
+Invariants, asserted on every rollout: ids are only ever appended; the mask is 1 on sampled tokens alone; every
+sampled token has its own log-probability, or none has; a rollout never ends on tokens that the model did not write.
 """
 
 from __future__ import annotations
@@ -176,12 +176,13 @@ def _observe(going: list[tuple[Rollout, str]], chat: Chat, budget: int | None) -
 def _timed(rollouts: list[Rollout], steps: list[Any]) -> list[StepResult | Fault]:
     """Drives conversations together; faults stand in their places, any other exception is ours and is raised."""
     started = time.monotonic()
-    results = drive.gather(steps)
-    spent = time.monotonic() - started
-    for rollout, result in zip(rollouts, results, strict=True):
-        rollout.env_s += spent
+    results: list[StepResult | Fault] = []
+    for result in drive.gather(steps):
         if isinstance(result, Exception) and not isinstance(result, Fault):
             raise result
+        results.append(result)
+    for rollout in rollouts:
+        rollout.env_s += time.monotonic() - started
     return results
 
 

@@ -2,8 +2,8 @@
 
     Base --fork--> Template --fork--> Runtime --fork--> Snapshot --fork--> Runtime ...
 
-A Base has modules imported; a Template has run one task's set-up; a Runtime executes cells; a Snapshot is a parked Runtime. See
-`docs/runtime.md` for the life of a Template, and `docs/threat-model.md` for what is trusted.
+A Base has modules imported; a Template has run one task's set-up; a Runtime executes cells; a Snapshot is a parked
+Runtime. See `docs/runtime.md` for the life of a Template, and `docs/threat-model.md` for what is trusted.
 """
 
 from cave_rl.runtime.base import Base

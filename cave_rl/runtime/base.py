@@ -1,7 +1,7 @@
 """Base: a spawned, trusted, single-threaded process with modules imported and nothing of a task in it.
 
-It is started by running a fresh interpreter on our own code, never by re-running the user's `__main__`: so it works from an
-unguarded script, from standard input, in a notebook, in a daemonic worker and under any launcher.
+It is started by running a fresh interpreter on our own code, never by re-running the user's `__main__`: so it works
+from an unguarded script, from standard input, in a notebook, in a daemonic worker and under any launcher.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from cave_rl.runtime.process import Process
 from cave_rl.runtime.runtime import Runtime
 from cave_rl.runtime.setup import Setup
 from cave_rl.runtime.template import Template
-from cave_rl.runtime.transfer import pack
+from cave_rl.runtime.transfer import answer_files, pack
 
 START_S = 120.0
 """Wall seconds within which a Base, or a set-up, must be ready."""
@@ -158,7 +158,7 @@ class Base:
             "service": service,
             "policy": pickle.dumps(self.confinement),
             "modules": list(self.modules),
-            "deny": [] if self.judging else [str(Path(__file__).parents[1])],
+            "deny": [] if self.judging else [str(Path(__file__).parents[1]), *answer_files()],
             "scratch": self._scratch,
         }
         nonce = os.urandom(frames.NONCE_BYTES)

@@ -1,7 +1,7 @@
 """The host's end of a process's socket: strict request and reply, and nothing believed but what the kernel says.
 
-Every frame carries the sender's pid, attached by the kernel. A frame that nobody asked for, from another process than the
-channel's own, or without the request's nonce, is not an answer.
+Every frame carries the sender's pid, attached by the kernel. A frame that nobody asked for, from another process than
+the channel's own, or without the request's nonce, is not an answer.
 """
 
 from __future__ import annotations

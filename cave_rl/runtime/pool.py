@@ -1,7 +1,8 @@
 """Pool: the Bases and Templates of a process, made on demand and kept warm.
 
-A Base is kept per module set and role; Templates are a least-recently-used cache. A Template that falls out of the cache closes
-once its last runtime has. A pool belongs to the process that made it: in a fork of that process it begins empty.
+A Base is kept per module set and role; Templates are a least-recently-used cache. A Template that falls out of the
+cache closes once its last runtime has. A pool belongs to the process that made it: in a fork of that process it
+begins empty.
 """
 
 from __future__ import annotations

@@ -47,6 +47,12 @@ class Guard:
         if self.ticketed:
             self.broker.grant(pid)
 
+    def forked(self, pid: int) -> None:
+        """The process has been asked: a ticket it did not spend is taken back."""
+        if self.ticketed:
+            self.broker.revoke(pid)
+            self.broker.enroll(pid)
+
     def end(self, pid: int) -> None:
         """Ends a fork's family; the fork itself is ended by its pidfd."""
         if self.policy.fork or not self.ticketed:
@@ -184,7 +190,7 @@ class Process:
     def cpu_s(self) -> float:
         """CPU seconds that the process has used, measured by the kernel."""
         try:
-            return time.clock_gettime((~self.pid) << 3 | 2)  # the clock id of a process, as clock_getcpuclockid(3) makes it
+            return time.clock_gettime((~self.pid) << 3 | 2)  # a process's clock, as clock_getcpuclockid(3) makes it
         except OSError:
             return 0.0
 

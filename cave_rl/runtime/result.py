@@ -30,7 +30,8 @@ class Limits:
     """What one cell may use.
 
     Attributes:
-        cpu_s: CPU seconds; then the cell is interrupted. CPU time is counted, so a busy host does not punish the policy.
+        cpu_s: CPU seconds; then the cell is interrupted. CPU time is counted, so a busy host does not punish the
+            policy.
         wall_s: wall seconds, generous, for cells that wait.
         grace_s: wall seconds between the interrupt and the kill.
         output_bytes: most bytes kept of each of stdout and stderr (head and tail).

@@ -1,7 +1,7 @@
 """Runtime: the handle on one live interpreter; Snapshot: a parked fork of one.
 
-Every method is there twice: `execute(...)` blocks, `execute_steps(...)` is the conversation itself, for `drive.run_all` and
-`drive.run_async`.
+Every method is there twice: `execute(...)` blocks, `execute_steps(...)` is the conversation itself, for
+`drive.run_all` and `drive.run_async`.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _ANSWER_S = 10.0
 class Runtime(Process):
     """One live interpreter, forked from a Template or a Snapshot.
 
-    A runtime is hostile from its first cell on. What it reports is a claim; what ends it is a failure of the rollout, told as
-    an outcome (`CellResult.outcome`) or raised as `RuntimeGone` by what needs an answer.
+    A runtime is hostile from its first cell on. What it reports is a claim; what ends it is a failure of the rollout,
+    told as an outcome (`CellResult.outcome`) or raised as `RuntimeGone` by what needs an answer.
     """
 
     def __init__(self, classes: dict[str, type]) -> None:
@@ -190,6 +190,8 @@ class Runtime(Process):
             request = {"seed": seed, "nonce": nonce}
             yield from self._channel.ask(frames.FORK, request, time.monotonic() + _ANSWER_S, child.files())
             yield from child.greet(nonce)
+            if self.guard is not None:
+                self.guard.forked(self.pid)
         except (Fault, RuntimeGone) as error:  # all that is known of it was said by hostile code: a failure, no fault
             child.close()
             gone = error if isinstance(error, RuntimeGone) else RuntimeGone("tampered", f"its fork: {error}")

@@ -14,7 +14,8 @@ class Setup:
     """What is injected into a runtime, and what is run there before its first cell.
 
     Attributes:
-        variables, functions, types: what is injected. Instances of the types come back as instances of the task's own class.
+        variables, functions, types: what is injected. Instances of the types come back as instances of the task's own
+            class.
         run: Python source, or a function of no arguments whose returned dict of names is added; after the injection.
     """
 

@@ -1,7 +1,8 @@
 """The trusted direction, host side: packs what a Template's set-up needs into a sealed memory file.
 
-What an importable module defines goes by reference: the Template imports that module. What cannot be imported (a script's
-`__main__`, a notebook, a closure, a lambda) goes by value, by dill. So does what is defined in a module that also holds tasks
+What an importable module defines goes by reference: the Template imports that module. What cannot be imported (a
+script's `__main__`, a notebook, a closure, a lambda) goes by value, by dill. So does what is defined in a module that
+also holds tasks
 or assertions: that module must never be imported beside a rollout. Tasks, turns and assertions themselves are refused.
 """
 
@@ -15,6 +16,7 @@ import sys
 import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import cache_from_source
 from typing import Any
 
 from cave_rl.runtime.errors import TransferError
@@ -77,9 +79,26 @@ def holds_answers(module: types.ModuleType | None) -> bool:
     return module is not None and any(_marked(value) for value in list(vars(module).values()))
 
 
+def answer_files() -> list[str]:
+    """The files, bytecode included, of all loaded modules that hold tasks or assertions: no rollout may read them."""
+    found: list[str] = []
+    for name, module in list(sys.modules.items()):
+        if not isinstance(module, types.ModuleType) or name.partition(".")[0] in sys.stdlib_module_names:
+            continue
+        size = len(vars(module))
+        if _looked_at.get(name, (None, 0, False))[:2] != (id(module), size):
+            _looked_at[name] = (id(module), size, holds_answers(module))
+        if _looked_at[name][2] and (source := getattr(module, "__file__", None)):
+            found += [source, *(cache_from_source(source, optimization=level) for level in ("", 1, 2))]
+    return found
+
+
+_looked_at: dict[str, tuple[int | None, int, bool]] = {}
+
+
 def _marked(value: Any) -> bool:
     """Whether a value, or a class, belongs to the host alone."""
-    owner = value if isinstance(value, type) else type(value)
+    owner = value if issubclass(type(value), type) else type(value)
     return getattr(owner, "__cave_host_only__", False) is True
 
 
@@ -117,8 +136,8 @@ def _dilled(value: Any, keep: Any, modules: set[str] | None) -> bytes:
                 copy = types.FunctionType(
                     item.__code__, item.__globals__, item.__name__, item.__defaults__, item.__closure__
                 )
-                copy.__kwdefaults__, copy.__dict__, copy.__doc__ = item.__kwdefaults__, dict(item.__dict__), item.__doc__
-                copy.__annotations__ = dict(item.__annotations__)
+                copy.__kwdefaults__, copy.__doc__ = item.__kwdefaults__, item.__doc__
+                copy.__dict__, copy.__annotations__ = dict(item.__dict__), dict(item.__annotations__)
                 copy.__qualname__, copy.__module__ = item.__qualname__, "__main__"  # dill sends __main__ by value
                 return same_object, (copy,)
             if isinstance(item, type) and holds_answers(sys.modules.get(item.__module__)):

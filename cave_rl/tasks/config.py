@@ -1,4 +1,7 @@
-"""How episodes are put, run and rewarded. One object, plain data, the same for environments, evaluation and training."""
+"""How episodes are put, run and rewarded.
+
+One object, plain data, the same for environments, evaluation and training.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ class PromptConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     style: str = Field("cave", description="`cave` for capable models, `compact` for small ones, or one of your file")
-    path: str | None = Field(None, description="a prompt file of your own, in the form of cave_rl/semantic/prompts.yaml")
+    path: str | None = Field(None, description="a prompt file of yours, in the form of semantic/prompts.yaml")
     overrides: dict[str, str] = Field(default_factory=dict, description="texts to replace, by dotted key")
     observation_role: Literal["user", "tool"] = Field("user", description="the chat role in which observations come")
     examples: int = Field(0, ge=0, description="how many of the suite's few-shot examples are shown")
@@ -39,12 +42,12 @@ class EpisodeConfig(BaseModel):
 
     max_steps: int = Field(8, ge=1, description="messages before a turn is judged as it stands")
     observation_chars: int = Field(5000, ge=1, description="longest observation of a cell's output")
-    checkpoint: bool = Field(False, description="fork before each cell, and go back there if the cell kills the runtime")
+    checkpoint: bool = Field(False, description="fork before each cell; go back there if it kills the runtime")
     limits: Limits = Field(default_factory=Limits, description="what one cell may use")
     rules: CodeRules | None = Field(None, description="what code may not say; a filter that teaches, not a wall")
     prompt: PromptConfig = Field(default_factory=PromptConfig, description="how the task is put")
     reward: RewardRules = Field(default_factory=RewardRules, description="how verdicts become rewards")  # type: ignore[arg-type]
-    key: str = Field("cave-rl", description="keys the hash that rollouts are seeded by; keep your own secret", repr=False)
+    key: str = Field("cave-rl", description="keys the hash that seeds rollouts; keep yours secret", repr=False)
 
     def but(self, **changes: Any) -> EpisodeConfig:
         """A copy with some fields replaced, validated."""

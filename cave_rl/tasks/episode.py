@@ -1,27 +1,30 @@
 """Episode: the turn loop, from a model's message to an observation and a reward.
 
-A turn ends at the first of: a message without code (the final answer), the turn's step limit, a second malformed message in the
-turn. It is judged once, then; never earlier because its assertions already hold. A failed turn does not end the dialogue: later
-expectations stay absolute.
+A turn ends at the first of: a message without code (the final answer), the turn's step limit, a second malformed
+message in the turn. It is judged once, then; never earlier because its assertions already hold. A failed turn does not
+end the dialogue: later expectations stay absolute.
 
 What each message comes to:
 
-| message                            | `outcome`     | executed | the turn                     | ends the episode as        |
-|------------------------------------|---------------|----------|------------------------------|----------------------------|
-| code that runs                     | ok            | yes      | goes on to its step limit    | truncated (last turn only) |
-| code that raises                   | error         | yes      | goes on to its step limit    | truncated (last turn only) |
-| code that CodeRules refuse         | blocked       | no       | goes on to its step limit    | truncated (last turn only) |
-| code over its CPU or wall limit    | interrupted   | in part  | goes on to its step limit    | truncated (last turn only) |
-| code over its memory limit         | out_of_memory | in part  | goes on to its step limit    | truncated (last turn only) |
-| code that ends its interpreter     | killed, crashed, tampered | in part | ends, unless a checkpoint brings it back | terminated |
-| no code                            | answered      | -        | ends                         | terminated (last turn)     |
-| malformed, first in the turn       | malformed     | no       | goes on to its step limit    | truncated (last turn only) |
-| malformed, second in the turn      | malformed     | no       | ends                         | terminated (last turn)     |
-| cut by the token limit             | cut           | no       | ends                         | truncated                  |
-| anything, when our side fails      | fault         | -        | unscorable: `info["fault"]`  | truncated                  |
+| message                         | `outcome`     | executed | the turn                    | ends the episode as    |
+|---------------------------------|---------------|----------|-----------------------------|------------------------|
+| code that runs                  | ok            | yes      | goes on to its step limit   | truncated (last turn)  |
+| code that raises                | error         | yes      | goes on to its step limit   | truncated (last turn)  |
+| code that CodeRules refuse      | blocked       | no       | goes on to its step limit   | truncated (last turn)  |
+| code over its CPU or wall limit | interrupted   | in part  | goes on to its step limit   | truncated (last turn)  |
+| code over its memory limit      | out_of_memory | in part  | goes on to its step limit   | truncated (last turn)  |
+| code that ends its interpreter  | killed        | in part  | ends, unless a checkpoint   | terminated             |
+|                                 | crashed       |          | brings the state back       |                        |
+|                                 | tampered      |          |                             |                        |
+| no code                         | answered      | -        | ends                        | terminated (last turn) |
+| malformed, first in the turn    | malformed     | no       | goes on to its step limit   | truncated (last turn)  |
+| malformed, second in the turn   | malformed     | no       | ends                        | terminated (last turn) |
+| cut by the token limit          | cut           | no       | ends                        | truncated              |
+| anything, when our side fails   | fault         | -        | unscorable: `info["fault"]` | truncated              |
 
-Every step but those that end a turn has reward 0; that one has the turn's share of the episode reward. Step rewards sum to the
-episode reward. A fault's reward is 0.0 only because Gymnasium wants a number: whoever trains must leave such episodes out.
+Every step but those that end a turn has reward 0; that one has the turn's share of the episode reward. Step rewards
+sum to the episode reward. A fault's reward is 0.0 only because Gymnasium wants a number: whoever trains must leave
+such episodes out.
 """
 
 from __future__ import annotations
@@ -81,8 +84,8 @@ class _Tally:
 class Episode:
     """One rollout of one task.
 
-    Its methods are conversations: drive them with `cave_rl.runtime.run`, many at once with `run_all`, or on an asyncio loop
-    with `run_async`.
+    Its methods are conversations: drive them with `cave_rl.runtime.run`, many at once with `run_all`, or on an
+    asyncio loop with `run_async`.
 
     Args:
         task: what is to be done.
@@ -175,7 +178,8 @@ class Episode:
 
         Args:
             message: the assistant's text; may be empty where there was no room for one (then `cut` is set).
-            cut: whether the token limit cut it: it is then not executed, the state so far is judged, and the episode ends.
+            cut: whether the token limit cut it: it is then not executed, the state so far is judged, and the episode
+                ends.
             tokens: how many tokens it has, where tokens cost.
 
         Raises:
@@ -275,7 +279,10 @@ class Episode:
             return None  # cells left threads running, which no fork could keep, or it is gone: then the cell will tell
 
     def _restore_steps(self, parked: Snapshot) -> Steps[observation.StateKind]:
-        """Goes back to a checkpoint. One that earlier cells had tampered with may not come up: then the state is lost."""
+        """Goes back to a checkpoint.
+
+        One that earlier cells had tampered with may not come up: then the state is lost.
+        """
         try:
             forks = yield from parked.fork_steps(1)
         except RuntimeGone:

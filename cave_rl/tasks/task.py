@@ -52,8 +52,9 @@ class Turn:
     Attributes:
         query: what the user asks. It should name every variable that the assertions read.
         assertions: data (`equals("x", 1)`), a function of `assert` statements, or a list of both.
-        changes: the variables that this turn may change or delete. All others that the task injected, or that an earlier
-            turn's assertions looked at, must stay as they were: a gate on the turn's score. New names are free.
+        changes: the variables that this turn may change or delete. All others that the task injected, or that an
+            earlier turn's assertions looked at, must stay as they were: a gate on the turn's score. New names are
+            free.
         gold: cells that solve the turn (score 1.0).
         near_misses: plausible wrong solutions (score below 1.0).
         event: Python source that the host runs in the runtime before the query is shown (a price changed, say).

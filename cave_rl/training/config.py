@@ -128,8 +128,8 @@ class TrainConfig(_Part):
     def _costs_need_no_scale(self) -> Self:
         if self.env.reward.has_costs and self.train.scale_rewards != "none":
             raise ValueError(
-                "costs need train.scale_rewards: none (divided by the group's standard deviation, a tiny cost becomes a "
-                "large advantage)"
+                "costs need train.scale_rewards: none (divided by the group's standard deviation, a tiny cost becomes "
+                "a large advantage)"
             )
         return self
 

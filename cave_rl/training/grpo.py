@@ -1,8 +1,8 @@
 """Episodes into TRL's GRPOTrainer.
 
-Two of TRL's hooks are used together: `environment_factory` gives one object a rollout that is reset with its dataset row and owns
-the reward; `rollout_func` plays all rollouts of a batch together, token-exact. An environment with only `reset` and `get_reward`
-contributes no tools, so TRL takes the mask that we return.
+Two of TRL's hooks are used together: `environment_factory` gives one object a rollout that is reset with its dataset
+row and owns the reward; `rollout_func` plays all rollouts of a batch together, token-exact. An environment with only
+`reset` and `get_reward` contributes no tools, so TRL takes the mask that we return.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from cave_rl.tasks.episode import Episode
 from cave_rl.tasks.suite import Suite
 from cave_rl.training.config import TrainConfig
 
-# Renders what SmolLM2's own template renders, and tool calls too: TRL asks every environment's template for that, even of an
+# Renders what SmolLM2's own template renders, and tool calls too: TRL asks every environment's template for that,
+# even of an
 # environment without tools. It stands in where the model's own cannot; no token of an episode is rendered by it.
 TOOL_TEMPLATE = """{%- for m in messages -%}
 {{- '<|im_start|>' + m.role + '\\n' + (m.content or '') -}}
@@ -99,7 +100,8 @@ def rollout_function(world: World, chat: Chat, config: TrainConfig) -> Callable[
 
     def rollout_func(prompts: list[Any], trainer: Any) -> dict[str, Any]:
         environments = trainer.environments
-        assert not trainer.tools and len(environments) == len(prompts)
+        assert not trainer.tools, trainer.tools
+        assert len(environments) == len(prompts), (len(environments), len(prompts))
         episodes = [world.episode(environment._row) for environment in environments]
         rollouts = play(episodes, TrainerBackend(trainer), chat, sampling, budget=config.rollout.tokens)
         for environment, rollout in zip(environments, rollouts, strict=True):

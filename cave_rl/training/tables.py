@@ -38,7 +38,7 @@ class Row:
 
 
 def compare(table: str, decoding: str, before: Evaluation, after: Evaluation) -> Row:
-    """The line of two evaluations on the same tasks in the same order; a task with a fault on either side is left out."""
+    """The line of two evaluations on the same tasks in the same order; a fault on either side leaves its task out."""
     pairs = [(b, a) for b, a in zip(before.rows, after.rows, strict=True) if b["fault"] is None and a["fault"] is None]
     families = [b["family"] for b, _ in pairs]
     difference = paired_difference(

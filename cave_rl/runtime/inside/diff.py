@@ -1,7 +1,7 @@
 """Which names a cell created, changed or deleted, by fingerprints of their values.
 
-A diff informs people and traces; no reward rests on it. Small values are fingerprinted by content, so a change in place is
-seen; large ones (over `CONTENT_BYTES`, all levels together) by identity, size and a sample.
+A diff informs people and traces; no reward rests on it. Small values are fingerprinted by content, so a change in
+place is seen; large ones (over `CONTENT_BYTES`, all levels together) by identity, size and a sample.
 """
 
 from __future__ import annotations

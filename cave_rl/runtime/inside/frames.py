@@ -1,7 +1,7 @@
 """Frames: one request or reply on a SOCK_SEQPACKET socket, whole or absent.
 
-A frame is an operation byte, an 8-byte nonce and a msgpack payload. The nonce of a request comes back in its reply, so a
-frame that was not asked for is seen as such. File descriptors may travel beside a request, never beside a reply.
+A frame is an operation byte, an 8-byte nonce and a msgpack payload. The nonce of a request comes back in its reply,
+so a frame that was not asked for is seen as such. File descriptors may travel beside a request, never beside a reply.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ JUDGE = b"J"
 
 def pack(operation: bytes, nonce: bytes, payload: Any) -> bytes:
     """A frame's bytes; its payload is msgpack data (str may hold surrogates)."""
-    return operation + nonce + msgpack.packb(payload, unicode_errors="surrogatepass")
+    body: bytes = msgpack.packb(payload, unicode_errors="surrogatepass")
+    return operation + nonce + body
 
 
 def payload_of(frame: bytes) -> Any:

@@ -16,6 +16,7 @@ import time
 from types import FrameType, ModuleType
 from typing import Any
 
+from cave_rl.confinement import scope_fork
 from cave_rl.runtime.inside import frames, payload, seeding, zygote
 from cave_rl.runtime.inside.cells import Cells
 from cave_rl.runtime.inside.diff import Differ
@@ -46,7 +47,7 @@ class Kernel:
         self._injected = [name for name, _ in (*brief["functions"], *brief["variables"], *brief["types"])]
 
     def summary(self) -> dict[str, Any]:
-        """The names after set-up, and the claims of all that was injected: the baseline, taken before any hostile code."""
+        """The names after set-up, and the claims of all that was injected: the baseline, before any hostile code."""
         return {"names": self._public(), "baseline": self._claim(self._injected, 1 << 22)}
 
     def adopt(self, start: dict[str, Any]) -> None:
@@ -119,6 +120,7 @@ class Kernel:
             self._forks.append(pid)
         if pid == 0:
             self._forks = []
+            scope_fork()  # so that branches cannot signal each other
             self._take_files()
             if request["seed"] is not None:
                 seeding.seed_all(request["seed"])

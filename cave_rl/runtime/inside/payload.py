@@ -1,7 +1,8 @@
 """The trusted direction: what the host hands to a Template, as pickle-5 in a sealed memory file.
 
-Large buffers (arrays, frames) are laid out of band, each mapped privately on its own: a fork then costs the same whatever
-their size, and a write to one taxes no other. The file is sealed, so no rollout can change what its siblings see.
+Large buffers (arrays, frames) are laid out of band, each mapped privately on its own: a fork then costs the same
+whatever their size, and a write to one taxes no other. The file is sealed, so no rollout can change what its siblings
+see.
 Nothing ever comes back this way: from child to host only claims cross.
 """
 

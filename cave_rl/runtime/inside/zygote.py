@@ -1,8 +1,8 @@
 """Base and Template: the trusted processes that runtimes are forked from.
 
 A Base is spawned: it imports modules and nothing of a task. A Template is a fork of a Base: it runs one task's set-up,
-freezes, hardens itself and serves forks. Each fork becomes a runtime (or a judge): it takes its own socket and output files
-and runs a service's loop. What the forks do is the service's business (`inside.kernel.Kernel`, or the judge of
+freezes, hardens itself and serves forks. Each fork becomes a runtime (or a judge): it takes its own socket and output
+files and runs a service's loop. What the forks do is the service's business (`inside.kernel.Kernel`, or the judge of
 `cave_rl.rewards`); this module only starts, forks, reaps and ends them.
 
 Base and Template are single-threaded: a thread does not survive a fork, and a lock it held stays locked.
@@ -87,7 +87,7 @@ def main(fd: int) -> NoReturn:
             pid = os.fork()
             if pid == 0:
                 family.leave()
-                _template(socket.socket(fileno=fds[0]), *fds[1:], request)
+                _template(socket.socket(fileno=fds[0]), fds[1], fds[2], request)
             family.templates.add(pid)
             for each in fds:
                 os.close(each)
@@ -142,7 +142,8 @@ def _template(control: socket.socket, memfd: int, replies: int, request: bytes) 
 def fork(fds: list[int]) -> int:
     """Forks; the child stands on its own socket and files. 0 in the child, its pid in the parent, -1 if it failed.
 
-    Descriptors come in the order socket, stdout, stderr, reply file. On failure the reason is sent on the child's socket.
+    Descriptors come in the order socket, stdout, stderr, reply file. On failure the reason is sent on the child's
+    socket.
     """
     try:
         pid = os.fork()
@@ -231,6 +232,7 @@ def _occupy(*fds: int) -> None:
 
 
 def threads() -> list[str]:
+    """The names of this process's threads."""
     names = []
     for task in sorted(os.listdir("/proc/self/task"), key=int):
         with contextlib.suppress(OSError), open(f"/proc/self/task/{task}/comm") as comm:

@@ -1,7 +1,7 @@
 """The classes of Types-v0: what a rollout meets, and what the Judge rebuilds.
 
-Each class keeps an invariant in its methods and states it again in `__validate_claim__`, because a cell may write to the
-attributes directly: a state that the methods could not have reached is not believed.
+Each class keeps an invariant in its methods and states it again in `__validate_claim__`, because a cell may write to
+the attributes directly: a state that the methods could not have reached is not believed.
 """
 
 from __future__ import annotations
