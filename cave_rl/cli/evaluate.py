@@ -35,7 +35,7 @@ def evaluate(
     max_steps: Annotated[int, typer.Option(min=1, help="Messages before a turn is judged as it stands.")] = 8,
     style: Annotated[str, typer.Option(help="Prompt style: cave, or compact for small models.")] = "cave",
     examples: Annotated[int, typer.Option(min=0, help="Few-shot examples to show.")] = 0,
-    dtype: Annotated[str, typer.Option(help="Of the model's weights.")] = "float32",
+    dtype: Annotated[str, typer.Option(help="Of the model's weights: auto, float32, ...")] = "auto",
     seed: Annotated[int, typer.Option(help="Of the sampling and of the environments.")] = 0,
     concurrency: Annotated[int, typer.Option("--concurrency", "-c", min=1, help="Most episodes at once.")] = 64,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write traces.jsonl and summary.json here.")] =

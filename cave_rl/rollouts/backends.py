@@ -72,8 +72,23 @@ class Scripted:
         return [Generated(ids[: sampling.max_tokens]) for ids in replies]
 
 
+SHORTEST_PREFIX = 16
+"""Tokens from which on sharing a prefix is worth it."""
+
+
+def common_prefix(prompts: Sequence[Sequence[int]]) -> int:
+    """How many tokens all prompts begin with, leaving each at least one of its own.
+
+    >>> common_prefix([[1, 2, 3, 4], [1, 2, 5], [1, 2, 3]])
+    2
+    """
+    first, last = min(prompts), max(prompts)
+    shared = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    return min(shared, min(map(len, prompts)) - 1)
+
+
 class Transformers:
-    """Generation by a transformers model in this process.
+    """Generation by a transformers model in this process. What all prompts of a batch begin with is computed once.
 
     Args:
         model: a causal language model.
@@ -117,16 +132,28 @@ class Transformers:
 
         width = max(map(len, prompts))
         device = self._model.device
-        ids = torch.tensor([[self._pad] * (width - len(p)) + p for p in prompts], device=device)
-        mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=device)
+        shared = common_prefix(prompts) if len(prompts) > 1 else 0
+        shared = shared if shared >= SHORTEST_PREFIX else 0
+        gaps = [width - len(p) for p in prompts]  # padding stands between what is shared and what is not
+        ids = torch.tensor(
+            [p[:shared] + [self._pad] * gap + p[shared:] for p, gap in zip(prompts, gaps, strict=True)], device=device
+        )
+        mask = torch.ones_like(ids)
+        for row, gap in enumerate(gaps):
+            mask[row, shared : shared + gap] = 0
         drawing = (
             {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": sampling.top_k}
             if sampling.temperature > 0
             else {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
         )
         with torch.inference_mode(), self._own_randomness():
+            cache = None
+            if shared:
+                cache = self._model(input_ids=ids[:1, :shared], use_cache=True, logits_to_keep=1).past_key_values
+                cache.batch_repeat_interleave(len(prompts))
             out = self._model.generate(
                 input_ids=ids,
+                past_key_values=cache,
                 attention_mask=mask,
                 max_new_tokens=sampling.max_tokens,
                 eos_token_id=self._eos,

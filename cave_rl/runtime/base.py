@@ -43,9 +43,17 @@ P = TypeVar("P", bound=Process)
 _INSIDE = """
 import sys, types
 sys.path[:] = {path!r}
+def missing(name):
+    if name.startswith("__"):
+        raise AttributeError(name)
+    raise ImportError(
+        "cave_rl has no " + name + " in a runtime: keep the classes and functions that a task injects in a module of "
+        "its own, which imports nothing of cave_rl"
+    )
 for name, where in {packages!r}:
     package = sys.modules[name] = types.ModuleType(name)
     package.__path__ = [where]
+    package.__getattr__ = missing
 from cave_rl.runtime.inside.zygote import main
 main({fd})
 """
@@ -111,8 +119,7 @@ class Base:
                 | {"HOME": self._scratch, "MPLCONFIGDIR": self._scratch, "TMPDIR": self._scratch},
             )
         try:
-            path = [entry or os.getcwd() for entry in sys.path]
-            self._ask(frames.HELLO, {"path": path, "modules": list(self.modules), "scratch": self._scratch})
+            self._ask(frames.HELLO, {"path": _path(), "modules": list(self.modules), "scratch": self._scratch})
         except BaseException:
             self.close()
             raise
@@ -156,6 +163,7 @@ class Base:
         told = {
             "index": packed.index,
             "service": service,
+            "path": _path(),  # as it is now: the host may have added to it since the base was started
             "policy": pickle.dumps(self.confinement),
             "modules": list(self.modules),
             "deny": [] if self.judging else [str(Path(__file__).parents[1]), *answer_files()],
@@ -226,9 +234,13 @@ class Base:
         return reply
 
 
+def _path() -> list[str]:
+    return [entry or os.getcwd() for entry in sys.path]
+
+
 def _code(fd: int, judging: bool) -> str:
     root = Path(__file__).parents[1]
-    path = [entry or os.getcwd() for entry in sys.path]
+    path = _path()
     if str(root.parent) not in path:
         path.append(str(root.parent))
     packages = [("cave_rl", str(root)), ("cave_rl.runtime", str(root / "runtime"))]

@@ -40,7 +40,9 @@ class ModelPart(_Part):
     """The policy."""
 
     name: str = Field("HuggingFaceTB/SmolLM2-135M-Instruct", description="a hub name or a directory")
-    dtype: Literal["float32", "bfloat16", "float16"] = Field("float32", description="of the weights")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="of the weights; auto is bfloat16 where the machine computes in it, else float32"
+    )
     lora: LoraPart | None = Field(default_factory=LoraPart, description="null trains all weights")
 
 

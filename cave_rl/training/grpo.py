@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cave_rl.rollouts import traces
-from cave_rl.rollouts.backends import Generated, Sampling
+from cave_rl.rollouts.backends import Backend, Generated, Sampling, Transformers
 from cave_rl.rollouts.chat import Chat
 from cave_rl.rollouts.play import Rollout, play
 from cave_rl.runtime.pool import Pool
@@ -53,6 +53,14 @@ class TrainerBackend:
         ids, logprobs = trainer._generate_single_turn(list(prompts), None, {}, num_generations=1)
         logprobs = logprobs or [None] * len(ids)
         return [Generated(list(i), lp and list(lp)) for i, lp in zip(ids, logprobs, strict=True)]
+
+
+def generation_backend(trainer: Any, chat: Chat, *, seed: int) -> Backend:
+    """Our own generation where the model lies whole in this process; the trainer's where it is served or sharded."""
+    accelerator = trainer.accelerator
+    if trainer.use_vllm or accelerator.num_processes > 1 or trainer.args.gradient_checkpointing:
+        return TrainerBackend(trainer)
+    return Transformers(trainer.model, sorted(chat.eos_ids), chat.pad_id, seed=seed)
 
 
 class World:
@@ -100,15 +108,16 @@ def rollout_function(world: World, chat: Chat, config: TrainConfig) -> Callable[
 
     def rollout_func(prompts: list[Any], trainer: Any) -> dict[str, Any]:
         environments = trainer.environments
+        step = trainer.state.global_step
         assert not trainer.tools, trainer.tools
         assert len(environments) == len(prompts), (len(environments), len(prompts))
         episodes = [world.episode(environment._row) for environment in environments]
-        rollouts = play(episodes, TrainerBackend(trainer), chat, sampling, budget=config.rollout.tokens)
+        backend = generation_backend(trainer, chat, seed=config.seed * 1_000_003 + step)
+        rollouts = play(episodes, backend, chat, sampling, budget=config.rollout.tokens)
         for environment, rollout in zip(environments, rollouts, strict=True):
             environment._rollout = rollout
             rollout.episode.close()
         if world.traces_path is not None:
-            step = trainer.state.global_step
             traces.append(world.traces_path, [traces.record(rollout, train_step=step) for rollout in rollouts])
         # TRL needs tokens even of what has none: a fault's row is masked, and its reward is None
         scored = [rollout if rollout.fault is None and rollout.ids else None for rollout in rollouts]
@@ -200,6 +209,8 @@ def make_trainer(
     from peft import LoraConfig
     from trl import GRPOConfig, GRPOTrainer
 
+    from cave_rl.training.prefix import PrefixGRPOTrainer
+
     part = config.train
     micro = part.micro_batch or part.rollouts
     chat = Chat(tokenizer, role=config.env.prompt.observation_role)
@@ -244,10 +255,12 @@ def make_trainer(
         target_modules=lora.target_modules,
         task_type="CAUSAL_LM",
     )
-    return GRPOTrainer(
+    arguments = GRPOConfig(**{**settings, **part.grpo})
+    alone = arguments.world_size == 1 and not arguments.gradient_checkpointing
+    return (PrefixGRPOTrainer if alone else GRPOTrainer)(
         model=model,
         processing_class=trl_tokenizer(tokenizer),
-        args=GRPOConfig(**{**settings, **part.grpo}),
+        args=arguments,
         train_dataset=Dataset.from_list(rows(suite, config)),
         reward_funcs=[solved],
         environment_factory=environment_class(world),

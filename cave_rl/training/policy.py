@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +28,7 @@ class Loaded:
         return lambda episodes: play(episodes, backend, chat, sampling, budget=budget)
 
 
-def load(name: str, dtype: str = "float32") -> Loaded:
+def load(name: str, dtype: str = "auto") -> Loaded:
     """Loads a hub model, a checkpoint directory, or a directory with a PEFT adapter (merged into its base).
 
     Raises:
@@ -40,9 +38,7 @@ def load(name: str, dtype: str = "float32") -> Loaded:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    kind = getattr(torch, dtype, None)
-    if not isinstance(kind, torch.dtype):
-        raise ConfigError(f"no dtype {dtype!r}: float32, bfloat16, float16")
+    kind = _dtype(dtype)
     directory = obtain(name)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if (directory / "adapter_config.json").is_file():
@@ -56,17 +52,17 @@ def load(name: str, dtype: str = "float32") -> Loaded:
     return Loaded(model, tokenizer)
 
 
-@contextlib.contextmanager
-def merged(model: Any) -> Iterator[Any]:
-    """The model with its adapter folded into its weights meanwhile: the same function, without the adapter's cost."""
-    if not hasattr(model, "merge_adapter"):
-        yield model
-        return
-    model.merge_adapter()
-    try:
-        yield model.get_base_model()
-    finally:
-        model.unmerge_adapter()
+def _dtype(name: str) -> Any:
+    """A torch dtype; `auto` is bfloat16 where this machine computes in it, else float32."""
+    import torch
+
+    if name == "auto":
+        native = torch.cuda.is_available() or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        return torch.bfloat16 if native else torch.float32
+    kind = getattr(torch, name, None)
+    if not isinstance(kind, torch.dtype):
+        raise ConfigError(f"no dtype {name!r}: auto, float32, bfloat16, float16")
+    return kind
 
 
 def save_adapter(model: Any, tokenizer: Any, directory: Path) -> None:

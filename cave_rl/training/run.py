@@ -90,14 +90,14 @@ class _Run:
         wanted = [(table, decoding) for table in self.config.eval.tables for decoding in self._decodings()]
         found = _read(path)
         started = time.monotonic()
-        with policy.merged(self.loaded.model) as model, progress_bar(self.console) as bar:
+        with progress_bar(self.console) as bar:
             for table, (decoding, temperature) in wanted:
                 label = f"{_title(table)}, {decoding}"
                 if len(found.get(label, ())) >= table.rollouts:
                     continue
                 task = bar.add_task(f"{side}: {label}", total=table.rollouts, note="")
                 told = functools.partial(_tell, bar, task)
-                evaluation = self._evaluate(model, table, temperature, label, told)
+                evaluation = self._evaluate(table, temperature, label, told)
                 traces.append(path, evaluation.rows)
                 found[label] = evaluation.rows
                 bar.update(task, note=f"[bold]{evaluation.success()}")
@@ -163,14 +163,13 @@ class _Run:
         return rows
 
     def _evaluate(
-        self, model: Any, table: EvalTable, temperature: float, label: str, progress: Callable[[int], None]
+        self, table: EvalTable, temperature: float, label: str, progress: Callable[[int], None]
     ) -> Evaluation:
         part = self.config.rollout
         sampling = Sampling(temperature, part.top_p, part.top_k, part.max_tokens)
-        loaded = policy.Loaded(model, self.loaded.tokenizer)
         role = self.config.env.prompt.observation_role
         return evaluate(
-            loaded.player(sampling, role=role, budget=part.tokens, seed=self.config.seed),
+            self.loaded.player(sampling, role=role, budget=part.tokens, seed=self.config.seed),
             choose(self.suite, table.split, table.rollouts, families=table.families, tags=table.tags),
             pool=self.pool,
             config=self.config.env,

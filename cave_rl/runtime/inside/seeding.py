@@ -20,8 +20,8 @@ def seed_all(seed: int) -> None:
     """Seeds every source of randomness that a cell may use.
 
     `os.urandom` becomes a stream of its own, so what draws entropy from it (`uuid.uuid4`, `secrets`,
-    `random.SystemRandom`, an unseeded `random.Random()`, numpy's unseeded `default_rng`) repeats too. It is no longer fit for cryptography, which a
-    rollout does not need.
+    `random.SystemRandom`, an unseeded `random.Random()`, numpy's unseeded `default_rng`) repeats too. It is no longer
+    fit for cryptography, which a rollout does not need.
     """
     random.seed(seed)
     entropy = random.Random(seed ^ 0x5EED)

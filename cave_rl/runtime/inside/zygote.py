@@ -98,6 +98,8 @@ def _template(control: socket.socket, memfd: int, replies: int, request: bytes) 
     os.dup2(replies, REPLY_FD, inheritable=False)
     os.close(replies)
     set_child_subreaper()
+    sys.path[:] = told["path"]
+    importlib.invalidate_caches()
     try:
         brief = payload.unpack(memfd, told["index"])
         os.close(memfd)
@@ -146,7 +148,7 @@ def fork(fds: list[int]) -> int:
     socket.
     """
     try:
-        pid = os.fork()
+        pid = _fork()
     except OSError as error:
         with socket.socket(fileno=os.dup(fds[0])) as to_host, contextlib.suppress(OSError):
             to_host.send(frames.pack(frames.ERROR, bytes(frames.NONCE_BYTES), {"message": f"fork: {error}"}))
@@ -157,6 +159,15 @@ def fork(fds: list[int]) -> int:
     for each in fds:
         os.close(each)
     return pid
+
+
+def _fork() -> int:
+    """`os.fork`, again if a signal came (a child's end, mostly) while the host was asked for leave."""
+    while True:
+        try:
+            return os.fork()
+        except InterruptedError:
+            continue
 
 
 def serve(service: Service, start: bytes) -> NoReturn:

@@ -126,7 +126,7 @@ def multiply(rng: random.Random) -> Task:
     return _single(query, {name: n}, {name: n * by}, f"{name} *= {by}", f"{name} += {by}", f"{name} **= {by}")
 
 
-@suite.family(tags=("core", "number"))
+@suite.family(tags=("number",))
 def difference(rng: random.Random) -> Task:
     (a, b), gap = rng.sample(INTS, 2), "gap"
     m, n = rng.sample(range(11, 999), 2)
@@ -138,7 +138,7 @@ def difference(rng: random.Random) -> Task:
     )
 
 
-@suite.family(tags=("core", "number"))
+@suite.family(tags=("number",))
 def remainder(rng: random.Random) -> Task:
     name, by = rng.choice(INTS), rng.randint(13, 60)
     n = _where(lambda: rng.randint(1000, 9999), lambda n: n % by > 0)
@@ -183,7 +183,7 @@ def change_case(rng: random.Random) -> Task:
     )  # fmt: skip
 
 
-@suite.family(tags=("core", "text"))
+@suite.family(tags=("text",))
 def replace_letter(rng: random.Random) -> Task:
     name = rng.choice(TEXTS)
     old, new = rng.sample("aeiou", 2)
@@ -197,7 +197,7 @@ def replace_letter(rng: random.Random) -> Task:
     )  # fmt: skip
 
 
-@suite.family(tags=("core", "text"))
+@suite.family(tags=("text",))
 def append_text(rng: random.Random) -> Task:
     name, text, tail = rng.choice(TEXTS), _letters(rng, 6, 12), _letters(rng, 3, 3)
     query = rng.choice((f"Append '{tail}' to {name}.", f"Add '{tail}' to the end of {name}."))
@@ -207,7 +207,7 @@ def append_text(rng: random.Random) -> Task:
     )  # fmt: skip
 
 
-@suite.family(tags=("core", "text"))
+@suite.family(tags=("text",))
 def count_letter(rng: random.Random) -> Task:
     name, letter = rng.choice(TEXTS), rng.choice("aeiou")
     text = _letters(rng, 400, 1200)
@@ -265,7 +265,7 @@ def sort_list(rng: random.Random) -> Task:
     return _single(query, {name: xs}, {name: sorted(xs)}, f"{name}.sort()", f"sorted({name})", f"{name}.reverse()")
 
 
-@suite.family(tags=("core", "list"))
+@suite.family(tags=("list",))
 def sort_down(rng: random.Random) -> Task:
     name = rng.choice(LISTS)
     down = lambda xs: sorted(xs, reverse=True)  # noqa: E731
@@ -302,7 +302,7 @@ def append_number(rng: random.Random) -> Task:
     return _single(query, before, {name: [*xs, item]}, f"{name}.append({item})", *misses)
 
 
-@suite.family(tags=("core", "list"))
+@suite.family(tags=("list",))
 def insert_front(rng: random.Random) -> Task:
     name, xs, item = rng.choice(LISTS), _numbers(rng), _whole(rng)
     query = rng.choice((f"Insert {item} at the front of {name}.", f"Put {item} at the start of {name}."))
@@ -321,7 +321,7 @@ def drop_last(rng: random.Random) -> Task:
     return _single(query, {name: xs}, {name: xs[:-1]}, f"{name}.pop()", f"{name}.pop(0)", f"{name} = {name}.pop()")
 
 
-@suite.family(tags=("core", "list"))
+@suite.family(tags=("list",))
 def set_item(rng: random.Random) -> Task:
     name, xs = rng.choice(LISTS), _numbers(rng)
     item = _where(lambda: _whole(rng), lambda item: item not in xs)
@@ -332,7 +332,7 @@ def set_item(rng: random.Random) -> Task:
     )  # fmt: skip
 
 
-@suite.family(tags=("core", "list"))
+@suite.family(tags=("list",))
 def scale_list(rng: random.Random) -> Task:
     name, xs, by = rng.choice(LISTS), _numbers(rng), rng.randint(2, 9)
     query = rng.choice((f"Multiply every item of {name} by {by}.", f"Make each item of {name} {by} times as large."))
@@ -342,7 +342,7 @@ def scale_list(rng: random.Random) -> Task:
     )  # fmt: skip
 
 
-@suite.family(tags=("core", "list"))
+@suite.family(tags=("list",))
 def keep_large(rng: random.Random) -> Task:
     name, xs = rng.choice(LISTS), _numbers(rng)
     limit = sorted(xs)[rng.randint(1, len(xs) - 2)]
@@ -381,7 +381,7 @@ def extend_list(rng: random.Random) -> Task:
 # Lists: read
 
 
-@suite.family(tags=("core", "list"))
+@suite.family(tags=("list",))
 def sum_list(rng: random.Random) -> Task:
     name, xs = rng.choice(LISTS), _numbers(rng)
     query = rng.choice(
@@ -398,14 +398,14 @@ def sum_list(rng: random.Random) -> Task:
     )  # fmt: skip
 
 
-@suite.family(tags=("core", "list"))
+@suite.family(tags=("list",))
 def largest(rng: random.Random) -> Task:
     name, xs = rng.choice(LISTS), _where(lambda: rng.sample(range(10, 9999), 9), lambda xs: xs[-1] != max(xs))
     query = rng.choice((f"Store the largest item of {name} in top.", f"Set top to the maximum of {name}."))
     return _single(query, {name: xs}, {"top": max(xs)}, f"top = max({name})", f"top = min({name})", f"top = {name}[-1]")
 
 
-@suite.family(tags=("core", "list"))
+@suite.family(tags=("list",))
 def list_length(rng: random.Random) -> Task:
     name, xs = rng.choice(LISTS), [_whole(rng) for _ in range(rng.randint(40, 400))]
     query = rng.choice((f"Store the number of items of {name} in size.", f"Set size to the length of {name}."))
@@ -476,7 +476,7 @@ def increase_key(rng: random.Random) -> Task:
     )  # fmt: skip
 
 
-@suite.family(tags=("core", "dict"))
+@suite.family(tags=("dict",))
 def read_key(rng: random.Random) -> Task:
     name, items = rng.choice(DICTS), _mapping(rng)
     key = rng.choice(list(items))

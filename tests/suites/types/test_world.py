@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -15,10 +16,8 @@ from cave_rl.suites.types.world import Account, Point, Shelf, Stack
 def test_whatever_is_called_an_account_stays_possible(calls: list[tuple[str, int]]) -> None:
     account = Account("Ada")
     for method, amount in calls:
-        try:
+        with suppress(ValueError):
             getattr(account, method)(amount)
-        except ValueError:
-            pass
         account.__validate_claim__()
 
 
@@ -26,10 +25,8 @@ def test_whatever_is_called_an_account_stays_possible(calls: list[tuple[str, int
 def test_whatever_is_called_a_shelf_stays_possible(calls: list[tuple[str, str, int]]) -> None:
     shelf = Shelf()
     for item, method, count in calls:
-        try:
+        with suppress(ValueError):
             getattr(shelf, method)(item, count)
-        except ValueError:
-            pass
         shelf.__validate_claim__()
 
 
@@ -72,5 +69,5 @@ def test_a_point_moves_and_mirrors() -> None:
     ids=repr,
 )
 def test_an_impossible_state_is_refused(impossible: Any) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=r"is|are|has|holds|lists"):
         impossible.__validate_claim__()

@@ -1,0 +1,75 @@
+"""A GRPO trainer that computes what all rollouts of a batch begin with only once.
+
+The system text and the few-shot examples stand at the head of every prompt, and a group shares its whole prompt. On a
+CPU most of a step goes into recomputing them for each rollout. Here their keys and values are computed once, with
+gradients, and every row attends to them: the same log-probabilities and the same gradients (a test compares both), for
+a fraction of the tokens.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from transformers import DynamicCache
+from trl import GRPOTrainer
+
+from cave_rl.rollouts.backends import SHORTEST_PREFIX, common_prefix
+
+
+class PrefixGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
+    """TRL's trainer, with shared prefixes. Text only, one process, no gradient checkpointing, no MoE loss."""
+
+    def _get_per_token_logps_and_entropies(
+        self,
+        model: Any,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        logits_to_keep: int,
+        batch_size: int | None = None,
+        compute_entropy: bool = False,
+        **kwargs: Any,
+    ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
+        prompts = [
+            row[mask.bool()].tolist()
+            for row, mask in zip(
+                input_ids[:, :-logits_to_keep], attention_mask[:, :-logits_to_keep], strict=True
+            )
+        ]
+        shared = common_prefix(prompts)
+        if shared < SHORTEST_PREFIX or any(value is not None and value is not False for value in kwargs.values()):
+            return super()._get_per_token_logps_and_entropies(  # type: ignore[no-any-return]
+                model, input_ids, attention_mask, logits_to_keep, batch_size, compute_entropy, **kwargs
+            )
+        rest = max(map(len, prompts)) - shared
+        ids = input_ids[:, -(rest + logits_to_keep) :].clone()
+        mask = attention_mask[:, -(rest + logits_to_keep) :].clone()
+        for row, prompt in enumerate(prompts):  # what is left of the prompt stands right before the completion
+            mask[row, : rest - (len(prompt) - shared)] = 0
+        labels = ids.masked_fill(mask == 0, -100)
+        labels[:, :-logits_to_keep] = -100
+        size = batch_size or len(prompts)
+        logps, entropies = [], []
+        for start in range(0, len(prompts), size):
+            part = slice(start, start + size)
+            count = len(ids[part])
+            with self.accelerator.autocast():
+                cache = _prefix_cache(model, input_ids.new_tensor([prompts[0][:shared]]), count)
+                outputs = model(
+                    input_ids=ids[part],
+                    attention_mask=torch.cat([mask.new_ones(count, shared), mask[part]], 1),
+                    position_ids=(shared - 1 + mask[part].cumsum(1)).clamp(min=0),
+                    past_key_values=cache,
+                    labels=labels[part],
+                    fused_lm_head=True,
+                )
+            logps.append(outputs.log_probs[:, -logits_to_keep:])
+            if compute_entropy:
+                entropies.append(outputs.entropy[:, -logits_to_keep:])
+        return torch.cat(logps), torch.cat(entropies) if compute_entropy else None, None
+
+
+def _prefix_cache(model: Any, prefix: torch.Tensor, count: int) -> DynamicCache:
+    """Keys and values of the prefix, seen by `count` rows; gradients flow through them."""
+    once = model(input_ids=prefix, use_cache=True, logits_to_keep=1).past_key_values
+    return DynamicCache([(layer.keys.expand(count, -1, -1, -1), layer.values.expand(count, -1, -1, -1)) for layer in once.layers])

@@ -1,0 +1,158 @@
+"""What the judge says of claims: the statements of a turn, and the gate on what it does not declare."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cave_rl.rewards import Evidence, State, Statements, equals, satisfies
+from cave_rl.rewards.court import Court, judge
+from cave_rl.runtime import Template, Variable
+from cave_rl.runtime.codec import encode, encode_or_digest
+from cave_rl.runtime.inside import frames
+from cave_rl.runtime.transfer import pack, pack_bytes
+from tests.runtime.world import Account
+
+CLASSES = {Account: "Account"}
+
+
+def rule(
+    before: dict[str, bytes], after: dict[str, bytes], changes: set[str] = frozenset(), assertions: tuple[Any, ...] = ()  # type: ignore[assignment]
+) -> dict[str, dict[str, Any]]:
+    court = Court({"modules": []})
+    brief = pack(([(assertions, frozenset(changes))], {"Account": Account}), to_judge=True)
+    court.handle(frames.JUDGE, {"index": brief.index}, [brief.fd])
+    evidence = {"before": before, "after": after, "answer": ""}
+    packed = pack_bytes(frames.pack(frames.JUDGE, bytes(frames.NONCE_BYTES), evidence))
+    said = court.handle(frames.JUDGE, {"turn": 0, "evidence": packed.index}, [packed.fd])
+    return {verdict["name"]: verdict for verdict in said["verdicts"]}
+
+
+def gate(before: Any, after: Any, **given: Any) -> bool:
+    verdict = rule({"x": encode(before, CLASSES)}, {"x": encode(after, CLASSES)}, **given)["x unchanged"]
+    assert verdict["gate"]
+    assert verdict["weight"] == 0.0
+    assert bool(verdict["message"]) is not verdict["passed"]
+    return bool(verdict["passed"])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "unchanged"),
+    [
+        (1, 1, True),
+        (1, 2, False),
+        (1, 1.0, False),
+        (1, True, False),
+        ([1, 2], [2, 1], False),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}, True),
+        ({"a": {"c": 1, "d": 2}}, {"a": {"d": 2, "c": 1}}, True),
+        ({"a": 1}, {"a": 1, "b": 2}, False),
+        ({1, 2}, {2, 1}, True),
+        (float("nan"), float("nan"), True),
+        (Account("A", 1, [1]), Account("A", 1, [1]), True),
+        (Account("A", 1, [1]), Account("A", 2, [2]), False),
+        (Account("A", 1, [1]), Account("A", 5, [1]), False),  # a state that its class does not allow
+        (print, print, True),  # opaque: by its type
+        (print, len, True),
+        (print, Account, False),
+        (print, 1, False),
+    ],
+)
+def test_what_a_turn_does_not_declare_must_be_as_it_was(before: Any, after: Any, unchanged: bool) -> None:
+    assert gate(before, after) is unchanged
+
+
+def test_deletion_is_change() -> None:
+    verdict = rule({"x": encode(1)}, {})["x unchanged"]
+    assert not verdict["passed"]
+    assert verdict["message"] == "x: it was deleted"
+
+
+def test_what_is_declared_has_no_gate_and_new_names_are_free() -> None:
+    assert rule({"x": encode(1), "y": encode(1)}, {"x": encode(2), "y": encode(1), "z": encode(3)}, {"x"}).keys() == {
+        "y unchanged"
+    }
+
+
+def test_being_read_by_an_assertion_exempts_nothing() -> None:
+    found = rule({"x": encode(1)}, {"x": encode(2)}, assertions=(equals("x", 2),))
+    assert found["x equals"]["passed"]
+    assert not found["x unchanged"]["passed"]
+
+
+def test_large_values_compare_by_digest() -> None:
+    one, same, other = (encode_or_digest([n] * 10_000, {}, 100) for n in (1, 1, 2))
+    assert rule({"x": one}, {"x": same})["x unchanged"]["passed"]
+    assert not rule({"x": one}, {"x": other})["x unchanged"]["passed"]
+
+
+@pytest.mark.parametrize("claim", [b"", b"garbage", b"\x02" + b"\xff" * 40, b"\x01\xc1", b"\x80\x04K\x01."])
+def test_a_claim_that_cannot_be_read_fails_what_looks_at_it_and_nothing_else(claim: bytes) -> None:
+    found = rule(
+        {"x": encode(1), "y": encode(1)}, {"x": claim, "y": encode(2)}, {"y"}, (equals("x", 1), equals("y", 2))
+    )
+    assert not found["x equals"]["passed"]
+    assert "ClaimError" in found["x equals"]["message"]
+    assert not found["x unchanged"]["passed"]
+    assert found["y equals"]["passed"]
+
+
+def test_a_missing_variable_fails_its_statement_with_the_nearest_name() -> None:
+    found = rule({}, {"totle": encode(1)}, assertions=(equals("total", 1),))
+    assert not found["total equals"]["passed"]
+    assert "did you mean 'totle'" in found["total equals"]["message"]
+
+
+def test_methods_called_on_a_claim_are_the_tasks_own() -> None:
+    def check(state: Any) -> None:
+        assert type(state.x) is Account, "class"
+        assert state.x.total() == 3, "total"
+
+    found = rule({}, {"x": encode(Account("A", 3, [1, 2]), CLASSES)}, assertions=(Statements.of(check),))
+    assert found["class"]["passed"]
+    assert found["total"]["passed"]
+
+
+def test_equal_names_of_different_assertions_are_made_unique() -> None:
+    verdicts = judge((equals("x", 1), equals("x", 2)), Evidence(State({"x": 1})))
+    assert [(verdict.name, verdict.passed) for verdict in verdicts] == [("x equals", True), ("x equals #2", False)]
+
+
+def test_an_assertion_that_raises_has_failed_in_all_its_statements() -> None:
+    class Broken:
+        names = ("a", "b")
+        weight = 2.0
+        reads: frozenset[str] = frozenset()
+
+        def check(self, evidence: Evidence) -> list[Any]:
+            raise RecursionError("deep")
+
+    verdicts = judge((Broken(), satisfies("x", lambda x: 1 / x, "ok")), Evidence(State({"x": 0})))  # type: ignore[arg-type, return-value]
+    assert [(verdict.name, verdict.passed) for verdict in verdicts] == [("a", False), ("b", False), ("x ok", False)]
+    assert verdicts[0].weight == 2.0
+    assert "RecursionError: deep" in verdicts[0].message
+
+
+def test_a_verdict_that_is_not_exactly_true_has_failed() -> None:
+    class Vague:
+        names = ("a",)
+        weight = 1.0
+        reads: frozenset[str] = frozenset()
+
+        def check(self, evidence: Evidence) -> list[Any]:
+            from cave_rl.rewards import Verdict
+
+            return [Verdict("a", 1)]  # type: ignore[arg-type]
+
+    assert judge((Vague(),), Evidence(State({})))[0].passed is False  # type: ignore[arg-type]
+
+
+def test_messages_are_bounded() -> None:
+    found = rule({}, {"x": encode("y" * 10**6)}, assertions=(equals("x", "z" * 10**6),))
+    assert len(found["x equals"]["message"]) <= 2000
+
+
+def test_the_baseline_is_claimed_before_any_cell(template: Template[Any]) -> None:
+    assert template.summary["baseline"] == {"xs": encode([3, 1, 2]), "total": encode(0)}
+    assert Variable("xs", [1]).name == "xs"
