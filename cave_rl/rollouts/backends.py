@@ -146,7 +146,7 @@ class Transformers:
             if sampling.temperature > 0
             else {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
         )
-        with torch.inference_mode(), self._own_randomness():
+        with torch.inference_mode(), self._own_randomness(), _no_defaults(self._model):
             cache = None
             if shared:
                 cache = self._model(input_ids=ids[:1, :shared], use_cache=True, logits_to_keep=1).past_key_values
@@ -186,6 +186,19 @@ class Transformers:
             _restore(self._state, devices)
             yield
             self._state = torch.get_rng_state()
+
+
+@contextmanager
+def _no_defaults(model: Any) -> Iterator[None]:
+    """Generation without the model's own defaults: a chat model's repetition penalty is no part of what is trained."""
+    from transformers import GenerationConfig
+
+    plain = model.get_base_model() if hasattr(model, "get_base_model") else model
+    kept, plain.generation_config = plain.generation_config, GenerationConfig()
+    try:
+        yield
+    finally:
+        plain.generation_config = kept
 
 
 def _restore(state: torch.Tensor, devices: list[Any]) -> None:

@@ -96,6 +96,10 @@ def answer_files() -> list[str]:
 _looked_at: dict[str, tuple[int | None, int, bool]] = {}
 
 
+def _module_of(item: Any) -> types.ModuleType | None:
+    return sys.modules.get(item.__module__)
+
+
 def _marked(value: Any) -> bool:
     """Whether a value, or a class, belongs to the host alone."""
     owner = value if issubclass(type(value), type) else type(value)
@@ -132,7 +136,9 @@ def _dilled(value: Any, keep: Any, modules: set[str] | None) -> bytes:
                     modules.add(item.__module__)
                 return NotImplemented
             _refuse_marked(item)
-            if isinstance(item, types.FunctionType) and holds_answers(sys.modules.get(item.__module__)):
+            if getattr(item, "__module__", None) == "__main__":
+                return NotImplemented  # dill sends all of __main__ by value, with no more of it than is referred to
+            if isinstance(item, types.FunctionType) and holds_answers(_module_of(item)):
                 copy = types.FunctionType(
                     item.__code__, item.__globals__, item.__name__, item.__defaults__, item.__closure__
                 )
@@ -140,7 +146,7 @@ def _dilled(value: Any, keep: Any, modules: set[str] | None) -> bytes:
                 copy.__dict__, copy.__annotations__ = dict(item.__dict__), dict(item.__annotations__)
                 copy.__qualname__, copy.__module__ = item.__qualname__, "__main__"  # dill sends __main__ by value
                 return same_object, (copy,)
-            if isinstance(item, type) and holds_answers(sys.modules.get(item.__module__)):
+            if isinstance(item, type) and holds_answers(_module_of(item)):
                 raise TransferError(
                     f"class {item.__qualname__} is defined in {item.__module__}, which also holds tasks or assertions: "
                     "a runtime that imports it could read the answers. Move the class to a module of its own "

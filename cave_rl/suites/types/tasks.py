@@ -260,7 +260,7 @@ def reverse_text(rng: random.Random) -> Task:
 @suite.family(tags=("core", "list"))
 def sort_list(rng: random.Random) -> Task:
     name = rng.choice(LISTS)
-    xs = _where(lambda: _numbers(rng), lambda xs: xs != sorted(xs) and xs[::-1] != sorted(xs))
+    xs = _where(lambda: _numbers(rng), lambda xs: sorted(xs) not in (xs, xs[::-1]))
     query = rng.choice((f"Sort {name}.", f"Sort {name} in ascending order.", f"Put {name} in ascending order."))
     return _single(query, {name: xs}, {name: sorted(xs)}, f"{name}.sort()", f"sorted({name})", f"{name}.reverse()")
 
@@ -268,11 +268,11 @@ def sort_list(rng: random.Random) -> Task:
 @suite.family(tags=("list",))
 def sort_down(rng: random.Random) -> Task:
     name = rng.choice(LISTS)
-    down = lambda xs: sorted(xs, reverse=True)  # noqa: E731
-    xs = _where(lambda: _numbers(rng), lambda xs: xs != down(xs) and xs[::-1] != down(xs))
+    xs = _where(lambda: _numbers(rng), lambda xs: sorted(xs) not in (xs, xs[::-1]))
+    down = sorted(xs, reverse=True)
     query = rng.choice((f"Sort {name} in descending order.", f"Sort {name} from largest to smallest."))
     return _single(
-        query, {name: xs}, {name: down(xs)}, f"{name}.sort(reverse=True)", f"{name}.sort()", f"{name}.reverse()",
+        query, {name: xs}, {name: down}, f"{name}.sort(reverse=True)", f"{name}.sort()", f"{name}.reverse()",
         f"{name} = reversed(sorted({name}))",
     )  # fmt: skip
 

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import itertools
+import random
+import subprocess
+import sys
+
+import pytest
+
+from cave_rl.rewards import equals
+from cave_rl.runtime import Variable
+from cave_rl.tasks import Suite, SuiteError, Task, TaskError, Turn, find, names, register, split_of
+
+SCRIPT = """
+from tests.tasks.test_suite import made
+print([task.id for task in made().tasks("train", n=20)], [task.seed for task in made().tasks("test", n=5)])
+"""
+
+
+def made(bound: int = 10**6) -> Suite:
+    suite = Suite("Made-v0")
+
+    @suite.family
+    def double(rng: random.Random) -> Task:
+        n = rng.randrange(bound)
+        return Task([Turn("Double n.", equals("n", 2 * n), changes=["n"], gold="n *= 2")], [Variable("n", n)])
+
+    @suite.family(tags=("list",))
+    def sort(rng: random.Random) -> Task:
+        xs = rng.sample(range(bound), 5)
+        return Task([Turn("Sort xs.", equals("xs", sorted(xs)), changes=["xs"])], [Variable("xs", xs)], tags=("own",))
+
+    @suite.family(held_out=True, name="kept")
+    def third(rng: random.Random) -> Task:
+        n = rng.randrange(bound)
+        return Task([Turn("Treble n.", equals("n", 3 * n), changes=["n"])], [Variable("n", n)])
+
+    return suite
+
+
+def test_splits_are_disjoint_by_content_whatever_the_index() -> None:
+    suite = made()
+    contents = {split: {task.content for task in suite.tasks(split, n=120)} for split in ("train", "validation", "test", "heldout")}  # type: ignore[arg-type]
+    assert all(len(each) == 120 for each in contents.values())
+    for one, other in itertools.combinations(contents.values(), 2):
+        assert not one & other
+
+
+def test_a_tasks_split_is_a_function_of_its_content() -> None:
+    for task in made().tasks("validation", n=20):
+        assert split_of(task) == "validation"
+
+
+def test_a_held_out_family_is_in_no_other_split() -> None:
+    suite = made()
+    assert suite.names("train") == suite.names("test") == ["double", "sort"]
+    assert suite.names("heldout") == ["kept"]
+
+
+def test_a_task_is_a_pure_function_of_split_family_and_index() -> None:
+    assert made().task("train", "sort", 7).content == made().task("train", "sort", 7).content
+    assert made().task("train", "sort", 7).content != made().task("train", "sort", 8).content
+
+
+def test_another_process_makes_the_same_tasks() -> None:
+    runs = {
+        subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True).stdout for _ in range(2)
+    }
+    assert len(runs) == 1
+    assert "double/" in runs.pop()
+
+
+def test_a_task_knows_where_it_comes_from() -> None:
+    task = made().task("train", "sort", 0)
+    assert (task.suite, task.family, task.tags) == ("Made-v0", "sort", ("list", "own"))
+    assert task.id.startswith("sort/")
+
+
+def test_families_come_in_turn() -> None:
+    assert [task.family for task in made().tasks("train", n=4)] == ["double", "sort", "double", "sort"]
+
+
+def test_a_family_with_too_few_tasks_says_so() -> None:
+    suite = Suite("Small-v0")
+
+    @suite.family
+    def only(rng: random.Random) -> Task:
+        return Task([Turn("q", equals("n", 1))], [Variable("n", 0)])
+
+    fitting = split_of(suite._make("only", 0))
+    other = next(split for split in ("train", "test") if split != fitting)
+    with pytest.raises(SuiteError, match=r"'only' of Small-v0 gave no task of split .* too few"):
+        suite.task(other, "only", 0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("ask", "told"),
+    [
+        (lambda: Suite("shop"), "looks like 'Shop-v0'"),
+        (lambda: made().names("trian"), "no split 'trian'.*did you mean 'train'"),
+        (lambda: made().task("train", "sorted", 0), "no family 'sorted' in split 'train'.*did you mean 'sort'"),
+        (lambda: made().task("train", "kept", 0), "no family 'kept' in split 'train'"),
+        (lambda: next(Suite("Empty-v0").tasks("train")), "no family in split 'train'"),
+        (lambda: find("Made-v9"), "no suite 'Made-v9'"),
+        (lambda: find("tests.tasks.test_suite:made"), "is a function, not a Suite"),
+        (lambda: find("tests.tasks.test_suite:nothing"), "cannot load suite.*nothing"),
+        (lambda: find("no_such_module:suite"), "cannot load suite.*no_such_module"),
+    ],
+)
+def test_what_is_not_there_is_told_with_the_nearest(ask: object, told: str) -> None:
+    with pytest.raises(SuiteError, match=told):
+        ask()  # type: ignore[operator]
+
+
+def test_a_family_is_named_once() -> None:
+    suite = made()
+    with pytest.raises(SuiteError, match="has a family 'double' already"):
+        suite.family(name="double")(lambda rng: None)  # type: ignore[arg-type, return-value]
+
+
+def test_a_family_that_returns_no_task_is_named() -> None:
+    suite = Suite("Wrong-v0")
+    suite.family(name="none")(lambda rng: None)  # type: ignore[arg-type, return-value]
+    with pytest.raises(TaskError, match="family 'none' of Wrong-v0 must return a Task, not NoneType"):
+        suite.task("train", "none", 0)
+
+
+def test_registered_and_installed_suites_are_found_by_name_or_path() -> None:
+    suite = register(made())
+    assert find("Made-v0") is find("cave_rl/Made-v0") is suite
+    assert "Made-v0" in names()
+    assert "Types-v0" in names()
+    assert find("cave_rl.suites.types.tasks:suite").name == "Types-v0"
+    with pytest.raises(SuiteError, match="did you mean 'Types-v0'"):
+        find("Type-v0")
