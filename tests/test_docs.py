@@ -42,7 +42,8 @@ def test_the_readme_example_says_what_it_prints(tmp_path: Path) -> None:
     said = [line[2:] for line in source.splitlines() if line.startswith("# ")]
     done = subprocess.run([sys.executable, "-"], input=source, capture_output=True, text=True, timeout=200, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert said and done.stdout.splitlines() == said
+    assert said
+    assert done.stdout.splitlines() == said
 
 
 @pytest.mark.parametrize("command", COMMANDS)

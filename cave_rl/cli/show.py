@@ -9,12 +9,11 @@ import typer
 
 from cave_rl.cli import output, play
 from cave_rl.confinement import Confinement, Level
-from cave_rl.runtime.describe import describe
-from cave_rl.semantic.prompt import Message
 from cave_rl.tasks import registry
 from cave_rl.tasks.config import EpisodeConfig, PromptConfig
+from cave_rl.tasks.opening import opening
 from cave_rl.tasks.suite import SPLITS, Split, Suite, SuiteError
-from cave_rl.tasks.task import Task, Turn
+from cave_rl.tasks.task import Turn
 
 
 def show(
@@ -58,7 +57,7 @@ def show(
         "id": chosen.id,
         "tags": list(chosen.tags),
         "difficulty": chosen.difficulty,
-        "messages": _opening(chosen, config),
+        "messages": opening(chosen, config.prompt),
         "turns": [_turn(turn) for turn in chosen.turns],
     }
     if run:
@@ -97,12 +96,6 @@ def _choose(suite: Suite, path: str | None, split: str | None, index: int) -> tu
             f"family {family!r} of {suite.name} is held out: it has no tasks in split {split!r}, only in heldout"
         )
     return cast(Split, split or ("heldout" if held_out else "train")), family, int(number or index)
-
-
-def _opening(task: Task, config: EpisodeConfig) -> list[Message]:
-    """The chat before the first action, as an episode opens it; no runtime is needed for it."""
-    descriptions = [describe(each, shapes=config.prompt.shapes) for each in task.injected]
-    return config.prompt.build().opening(descriptions, task.turns[0].query)
 
 
 def _turn(turn: Turn) -> dict[str, Any]:

@@ -102,6 +102,6 @@ def _empty(space: AnyText, n: int = 1, fn: object = None) -> tuple[str, ...]:
     return ("",) * n
 
 
-@iterate.register(AnyTexts)  # type: ignore[misc]
-def _iterate(space: AnyTexts, items: Iterable[str]) -> Iterable[str]:
+@iterate.register(AnyTexts)
+def _iterate(space: AnyTexts, items: Iterable[str]) -> Iterable[str]:  # type: ignore[misc]
     return iter(items)

@@ -15,7 +15,12 @@ from typing import Any
 from cave_rl.rewards.assertions import Assertion
 from cave_rl.rewards.evidence import Evidence, State
 from cave_rl.rewards.verdict import Verdict
-from cave_rl.runtime.codec import ClaimError, decode, same
+from cave_rl.runtime.codec import (
+    ClaimError,
+    arrays,  # noqa: F401  # decode asks for it with the first array, when a confined judge cannot read our files any more
+    decode,
+    same,
+)
 from cave_rl.runtime.inside import frames, payload
 
 MOST_MESSAGE = 2000

@@ -76,7 +76,7 @@ SHORTEST_PREFIX = 16
 """Tokens from which on sharing a prefix is worth it."""
 
 
-def common_prefix(prompts: Sequence[Sequence[int]]) -> int:
+def common_prefix(prompts: Sequence[list[int]]) -> int:
     """How many tokens all prompts begin with, leaving each at least one of its own.
 
     >>> common_prefix([[1, 2, 3, 4], [1, 2, 5], [1, 2, 3]])

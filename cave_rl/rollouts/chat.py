@@ -41,9 +41,14 @@ class Chat:
         """Token ids of the chat before the model's first message, with its header."""
         return self.render(messages, True)
 
-    def suffix(self, observation: str) -> list[int]:
-        """Token ids between the end of a message and the model's next: the observation and the next header."""
-        return observation_suffix(self.render, defuse(observation, self._special), self.eos_ids, self._role)
+    def suffix(self, observation: str, role: str | None = None) -> list[int]:
+        """Token ids between the end of a message and the model's next: the observation and the next header.
+
+        Args:
+            observation: its text.
+            role: where it does not come in the role of observations: a later turn's query is the user's.
+        """
+        return observation_suffix(self.render, defuse(observation, self._special), self.eos_ids, role or self._role)
 
     def text(self, ids: Sequence[int]) -> tuple[str, bool]:
         """A message's text, and whether it was closed by an end-of-turn token (else the token limit cut it)."""

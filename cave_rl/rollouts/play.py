@@ -160,7 +160,7 @@ def _observe(going: list[tuple[Rollout, str]], chat: Chat, budget: int | None) -
     """Appends the observations. Where one leaves no room for another message, the episode is judged as it stands."""
     full: list[Rollout] = []
     for rollout, observation in going:
-        suffix = chat.suffix(observation)
+        suffix = chat.suffix(observation, rollout.episode.messages[-1]["role"] if observation else None)
         if budget is not None and len(rollout.ids) + len(suffix) >= budget:
             full.append(rollout)
             continue

@@ -134,6 +134,8 @@ def _dilled(value: Any, keep: Any, modules: set[str] | None) -> bytes:
             if modules is not None:
                 if isinstance(item, (types.FunctionType, type)) and item.__module__ != "__main__":
                     modules.add(item.__module__)
+                elif isinstance(item, types.ModuleType):
+                    modules.add(item.__name__)
                 return NotImplemented
             _refuse_marked(item)
             if getattr(item, "__module__", None) == "__main__":

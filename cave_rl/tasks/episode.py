@@ -37,7 +37,6 @@ from typing import Any
 
 from cave_rl.rewards.compose import Conduct, episode_cost, episode_reward, turn_score
 from cave_rl.rewards.judge import Judge, Ruling, judge_steps
-from cave_rl.runtime.describe import describe
 from cave_rl.runtime.drive import Steps
 from cave_rl.runtime.errors import Fault, RuntimeGone
 from cave_rl.runtime.pool import Pool
@@ -47,9 +46,11 @@ from cave_rl.runtime.setup import Setup
 from cave_rl.runtime.template import Template
 from cave_rl.semantic import observation
 from cave_rl.semantic.parsing import Action, parse
-from cave_rl.semantic.prompt import Example, Message
+from cave_rl.semantic.prompt import Message
 from cave_rl.tasks.config import EpisodeConfig
+from cave_rl.tasks.opening import opening
 from cave_rl.tasks.task import Task, Turn
+
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
@@ -163,14 +164,7 @@ class Episode:
         self._bundle = dict(template.summary["baseline"])
         self._runtime = yield from template.start_steps(_rollout_seed(task, self._seed, self.config.key))
         yield from self._event_steps(task.turns[0])
-        descriptions = [describe(each, shapes=self.config.prompt.shapes) for each in task.injected]
-        examples = [
-            Example([describe(each) for each in shown.injected], shown.turns[0].query, shown.turns[0].gold[0])
-            for shown in self._examples[: self.config.prompt.examples]
-        ]
-        self.messages = self._prompt.opening(
-            descriptions, task.turns[0].query, instructions=self.config.prompt.instructions, examples=examples
-        )
+        self.messages = opening(task, self.config.prompt, self._examples)
         return StepResult(self.messages[-1]["content"], 0.0, False, False, self._info("begun"))
 
     def step_steps(self, message: str, *, cut: bool = False, tokens: int = 0) -> Steps[StepResult]:
@@ -234,7 +228,7 @@ class Episode:
         self._note(outcome, cell)
         if not (ends or limited):
             return self._observe(text, 0.0, False, False, self._info(outcome, cell))
-        ruling, score = yield from self._judge_steps(spec, parsed.answer or "")
+        ruling, score = yield from self._judge_steps(spec, "" if cut else parsed.answer or "")
         self.scores.append(score)
         over = cut or not self.runtime.alive or turn.index + 1 == len(self.task.turns)
         reward = self._pay(over)

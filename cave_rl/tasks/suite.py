@@ -67,20 +67,16 @@ class Suite:
         name: `Name-v0`; with namespace `cave_rl/` it is the Gymnasium id.
         description: one line for `cave-rl list`.
         examples: few-shot tasks (with gold) for prompts that show some; they must not come from held-out families.
-        modules: modules that the judge imports before it judges (those of the tasks' values).
     """
 
     __cave_host_only__: ClassVar[bool] = True
 
-    def __init__(
-        self, name: str, *, description: str = "", examples: tuple[Task, ...] = (), modules: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, name: str, *, description: str = "", examples: tuple[Task, ...] = ()) -> None:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*-v\d+", name):
             raise SuiteError(f"a suite's name looks like 'Shop-v0' (letters, digits, '-', a version), not {name!r}")
         self.name = name
         self.description = description
         self.examples = examples
-        self.modules = modules
         self.families: dict[str, Family] = {}
 
     def __repr__(self) -> str:

@@ -8,6 +8,7 @@ Dotted overrides take YAML values. An unknown key is an error that names the nea
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -146,6 +147,8 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
         data = yaml.safe_load(Path(path).read_text()) or {}
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"cannot read {path}: {error}") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{path} is not YAML: {error}") from error
     if not isinstance(data, dict):
@@ -184,12 +187,15 @@ def _apply(data: dict[str, Any], override: str) -> None:
         if not isinstance(below, dict):
             raise ConfigError(f"{key}: {parent} is a value, not a section")
         data = below
-    data[last] = yaml.safe_load(value)
+    try:
+        data[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"the value of {override} is not YAML: {error}") from error
 
 
 def _explain(error: Any) -> str:
     where = ".".join(str(part) for part in error["loc"])
-    if error["type"] != "extra_forbidden":
+    if error["type"] not in ("extra_forbidden", "unexpected_keyword_argument"):  # of a model, of a dataclass
         return f"{where or 'config'}: {error['msg'].removeprefix('Value error, ')} (got {error['input']!r:.80})"
     known = _keys(TrainConfig, error["loc"][:-1])
     near = get_close_matches(str(error["loc"][-1]), known, n=1)
@@ -197,12 +203,12 @@ def _explain(error: Any) -> str:
     return f"unknown key {where!r}{hint}"
 
 
-def _keys(model: Any, path: Sequence[str | int]) -> list[str]:
+def _keys(section: Any, path: Sequence[str | int]) -> list[str]:
     """The keys that a section may have."""
     for part in path:
         if isinstance(part, int):
             continue
-        annotation = model.model_fields[part].annotation
+        annotation = section.model_fields[part].annotation
         choices = [annotation, *getattr(annotation, "__args__", ())]
-        model = next(c for c in choices if isinstance(c, type) and hasattr(c, "model_fields"))
-    return list(model.model_fields)
+        section = next(c for c in choices if isinstance(c, type) and (hasattr(c, "model_fields") or is_dataclass(c)))
+    return [field.name for field in fields(section)] if is_dataclass(section) else list(section.model_fields)

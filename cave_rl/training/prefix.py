@@ -72,4 +72,5 @@ class PrefixGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
 def _prefix_cache(model: Any, prefix: torch.Tensor, count: int) -> DynamicCache:
     """Keys and values of the prefix, seen by `count` rows; gradients flow through them."""
     once = model(input_ids=prefix, use_cache=True, logits_to_keep=1).past_key_values
-    return DynamicCache([(layer.keys.expand(count, -1, -1, -1), layer.values.expand(count, -1, -1, -1)) for layer in once.layers])
+    seen = [(each.keys.expand(count, -1, -1, -1), each.values.expand(count, -1, -1, -1)) for each in once.layers]
+    return DynamicCache(seen)

@@ -36,7 +36,7 @@ from cave_rl.tasks.suite import Suite
 from cave_rl.training import policy
 from cave_rl.training.config import ConfigError, EvalTable, TrainConfig, dump
 from cave_rl.training.plot import learning_curve
-from cave_rl.training.progress import Stopper, StepLog, progress_bar
+from cave_rl.training.progress import StepLog, Stopper, progress_bar
 from cave_rl.training.tables import Row, as_markdown, as_table, compare
 
 
@@ -101,6 +101,8 @@ class _Run:
                 traces.append(path, evaluation.rows)
                 found[label] = evaluation.rows
                 bar.update(task, note=f"[bold]{evaluation.success()}")
+                if not self.console.is_terminal:
+                    self.console.print(f"{side}: {label}: {evaluation.success()}", markup=False, highlight=False)
         self._time(f"eval_{side}_s", time.monotonic() - started)
         return {
             (_title(table), decoding): Evaluation(label, found[label][: table.rollouts])

@@ -49,6 +49,23 @@ def test_closures_and_local_functions_reach_it(pool: Pool) -> None:
     assert ruling.statements[0].passed, ruling.statements[0].message
 
 
+def test_data_of_libraries_is_judged(pool: Pool) -> None:
+    import numpy as np
+    import pandas as pd
+
+    frame = pd.DataFrame({"a": [1, 2]})
+
+    def check(state: Any) -> None:
+        assert np.allclose(state.x, [1.0, 2.0]), "a module that the function refers to"
+        assert state.df.equals(frame), "frame"
+
+    after = {"x": encode(np.array([1.0, 2.0])), "df": encode(frame)}
+    law = Law((Statements.of(check), equals("df", frame)))
+    with run(judge_steps(pool, [law], {}, ("numpy", "pandas"))) as judge:
+        ruling = run(judge.rule_steps(0, {}, after, ""))
+    assert [(v.name, v.passed, v.message) for v in ruling.statements if not v.passed] == []
+
+
 def test_many_judges_work_at_once_and_do_not_fail_each_other(pool: Pool) -> None:
     law = Law((equals("x", 1),))
     judges = run_all([judge_steps(pool, [law], {}) for _ in range(16)])

@@ -386,3 +386,20 @@ def test_large_state_is_judged(play: PlayIt) -> None:
 def test_what_cannot_be_contained_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
     assert EpisodeConfig().checkpoint is False
     assert Pool().confinement == Confinement(require="contained")
+
+
+@pytest.mark.slow
+def test_a_thousand_episodes_leave_no_descriptor_and_no_process(play: PlayIt, pool: Pool) -> None:
+    from tests.conftest import descriptors
+
+    play(SORT, GOLD, "done").episode.close()
+    before = descriptors()
+    for i in range(1000):
+        ends = (GOLD, python("import os; os._exit(1)"), python("1/0"))[i % 3]
+        episode = Episode(SORT, pool=pool, config=EpisodeConfig(checkpoint=i % 2 == 0), seed=i)
+        run(episode.begin_steps())
+        run(episode.step_steps(ends))
+        if not episode.over:
+            run(episode.step_steps("done"))
+        episode.close()
+    assert settled(descriptors, before) == before

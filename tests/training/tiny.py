@@ -59,8 +59,9 @@ def take(rng: random.Random) -> Task:
 
 @suite.family(tags=("dialogue",))
 def both(rng: random.Random) -> Task:
-    (first,), (second,) = put(rng).turns, put(rng).turns
-    return Task([first, second], variables=[Variable("x", rng.randrange(10, 100_000))])
+    digits = rng.sample(range(1, 5), 2)
+    turns = [Turn(f"Set x to {n}.", equals("x", n), changes=["x"], gold=f"x = {n}") for n in digits]
+    return Task(turns, variables=[Variable("x", rng.randrange(10, 100_000))])
 
 
 COMPACT = EpisodeConfig(max_steps=1, prompt=PromptConfig(style="compact"))

@@ -7,7 +7,6 @@ import random
 import sys
 from typing import Any
 
-
 _seed_by_kernel = random.Random.seed
 
 

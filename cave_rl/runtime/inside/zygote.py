@@ -84,6 +84,8 @@ def main(fd: int) -> NoReturn:
     while True:
         request, fds = family.next_request()
         if request[:1] == frames.TEMPLATE:
+            with contextlib.suppress(ImportError):  # once for all templates; one that cannot have it tells why
+                importlib.import_module(frames.payload_of(request)["service"].partition(":")[0])
             pid = os.fork()
             if pid == 0:
                 family.leave()

@@ -37,7 +37,7 @@ TUPLES = ("path", "row", "marks", "pair")
 KEYS = ("apple", "pear", "plum", "fig", "lemon", "mango", "kiwi", "peach", "melon", "grape")
 PEOPLE = ("Ada", "Bo", "Cleo", "Dev", "Eva", "Finn", "Gia", "Hugo")
 
-suite = Suite("Types-v0", description="Python's own types, small objects and a data frame", modules=("pandas",))
+suite = Suite("Types-v0", description="Python's own types, small objects and a data frame")
 
 
 # Drawing

@@ -1,0 +1,28 @@
+"""How a task is put to a model: the chat before its first message."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cave_rl.runtime.describe import describe
+from cave_rl.semantic.prompt import Example, Message
+from cave_rl.tasks.config import PromptConfig
+from cave_rl.tasks.task import Task
+
+
+def opening(task: Task, config: PromptConfig, examples: Sequence[Task] = ()) -> list[Message]:
+    """System text, few-shot turns by the examples' gold, and the first query.
+
+    Args:
+        task: what is to be done.
+        config: style and texts; `config.examples` says how many examples are shown.
+        examples: few-shot tasks; the first cell of each one's first gold is shown.
+    """
+    shown = [
+        Example([describe(item) for item in each.injected], each.turns[0].query, each.turns[0].gold[0])
+        for each in examples[: config.examples]
+    ]
+    descriptions = [describe(item, shapes=config.shapes) for item in task.injected]
+    return config.build().opening(
+        descriptions, task.turns[0].query, instructions=config.instructions, examples=shown
+    )

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from cave_rl.rewards.assertions import equals
+from cave_rl.rollouts import Chat, Sampling, Scripted, gold, play, play_messages, traces
+from cave_rl.runtime.primitives import Variable
+from cave_rl.semantic.parsing import fenced
+from cave_rl.tasks.episode import Episode
+from cave_rl.tasks.task import Task, Turn
+from tests.training import tiny
+
+Begin = Callable[..., Episode]
+
+
+def refuse(constant: str) -> None:
+    raise AssertionError(f"{constant} is not JSON")
+
+
+def read(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line, parse_constant=refuse) for line in path.read_text("ascii").splitlines()]
+
+
+def test_what_is_read_back_is_what_was_recorded(begin: Begin, tmp_path: Path) -> None:
+    rollouts = play_messages([begin(tiny.suite.task("train", family, 1)) for family in ("put", "both")], gold)
+    records = [traces.record(rollout, eval="mine", number=i) for i, rollout in enumerate(rollouts)]
+    path = tmp_path / "below" / "traces.jsonl"
+    traces.append(path, records[:1])
+    traces.append(path, records[1:])
+    assert read(path) == records
+
+
+def test_a_record_tells_what_happened_and_why(begin: Begin, chat: Chat) -> None:
+    task = tiny.suite.task("test", "put", 0)
+    wrong = tiny.tokenizer().encode(fenced("x = 0"), add_special_tokens=False)
+    scripted = Scripted([[[*wrong, tiny.tokenizer().eos_token_id]], [wrong]])
+    (rollout,) = play([begin(task)], scripted, chat, Sampling())
+    found = traces.record(rollout, train_step=3)
+    assert found["train_step"] == 3
+    assert (found["suite"], found["family"], found["task"]) == ("Tiny-v0", "put", task.id)
+    assert found["tags"] == ["easy"]
+    assert (found["reward"], found["solved"], found["scores"]) == (0.0, False, [0.0])
+    assert (found["stop"], found["outcomes"], found["fault"]) == ("cut", ["ok", "cut"], None)
+    assert found["messages"] == rollout.episode.messages
+    assert [each["passed"] for each in found["verdicts"] if not each["gate"]] == [False]
+    written, between = 2 * len(wrong) + 1, len(chat.suffix("ok"))
+    assert found["tokens"] == {"prompt": len(rollout.prompt_ids), "completion": written, "observation": between}
+    assert [step["outcome"] for step in found["steps"]] == found["outcomes"]
+    assert found["steps"][0]["diff"]["changed"] == ["x"], "which variables a cell changed"
+
+
+def test_a_fault_has_no_reward_and_is_not_solved(begin: Begin, tmp_path: Path) -> None:
+    broken = Task([Turn("?", equals("x", 1))], setup="raise OSError('disk')")
+    (rollout,) = play_messages([begin(broken)], gold)
+    traces.append(tmp_path / "t.jsonl", [traces.record(rollout)])
+    (found,) = read(tmp_path / "t.jsonl")
+    assert (found["reward"], found["solved"], found["stop"]) == (None, False, "fault")
+    assert "disk" in str(found["fault"])
+
+
+def test_no_output_can_break_a_line(begin: Begin, tmp_path: Path) -> None:
+    """Lines are ASCII: line separators, lone surrogates and infinities are carried as text."""
+    code = fenced("print('\\u2028 \\ud800 \\r\\n é', float('nan'))\nraise ValueError('\\ud800\\n')")
+    task = Task([Turn("?", equals("x", float("inf")))], variables=[Variable("x", float("nan"))])
+    said = iter([code, "\ud800\u2028"])
+    (rollout,) = play_messages([begin(task)], lambda _: next(said))
+    record = traces.record(rollout)
+    traces.append(tmp_path / "t.jsonl", [record])
+    assert read(tmp_path / "t.jsonl") == [record]
