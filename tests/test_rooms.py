@@ -40,7 +40,7 @@ KNOWN = modules()
 
 
 def room(module: str) -> str:
-    return (module.split(".") + [""])[1]
+    return [*module.split("."), ""][1]
 
 
 def imports(module: str) -> Iterator[tuple[str, int, bool]]:
@@ -61,7 +61,9 @@ def imports(module: str) -> Iterator[tuple[str, int, bool]]:
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
-                base = ".".join([*package.split(".")[: len(package.split(".")) - node.level + 1], *filter(None, [node.module])])
+                base = ".".join(
+                    [*package.split(".")[: len(package.split(".")) - node.level + 1], *filter(None, [node.module])]
+                )
             targets = [f"{base}.{each.name}" if f"{base}.{each.name}" in KNOWN else base for each in node.names]
         yield from ((each, node.lineno, id(node) not in later) for each in targets if each in KNOWN and each != module)  # type: ignore[attr-defined]
 
@@ -111,7 +113,8 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 
 def test_importing_the_package_pulls_no_heavy_library() -> None:
-    code = "import sys, cave_rl; print([name for name in ('torch', 'pandas', 'transformers', 'trl', 'matplotlib', 'scipy') if name in sys.modules])"
+    heavy = ("torch", "pandas", "transformers", "trl", "matplotlib", "scipy")
+    code = f"import sys, cave_rl; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
@@ -122,4 +125,7 @@ def test_a_runtime_holds_nothing_of_the_host() -> None:
         value = runtime.execute("import sys\nsorted(n for n in sys.modules if n.startswith('cave_rl'))").value
     loaded = ast.literal_eval(str(value))
     assert {"cave_rl", "cave_rl.runtime"} < set(loaded)
-    assert all(name.startswith(("cave_rl.runtime.inside", "cave_rl.confinement")) for name in set(loaded) - {"cave_rl", "cave_rl.runtime"})
+    assert all(
+        name.startswith(("cave_rl.runtime.inside", "cave_rl.confinement"))
+        for name in set(loaded) - {"cave_rl", "cave_rl.runtime"}
+    )

@@ -111,7 +111,9 @@ class Judge(Process):
             if left <= 0:
                 raise RuntimeGone("killed", f"it took longer than {DEADLINE_S:.0f} s")
             if now >= until:
-                raise Fault(f"the judge did not answer within {WALL_S:.0f} s, of which it ran for {DEADLINE_S - left:.1f} s")
+                raise Fault(
+                    f"the judge did not answer within {WALL_S:.0f} s, of which it ran for {DEADLINE_S - left:.1f} s"
+                )
             yield Wait(self._channel.fd, min(now + left, until))
         return reply.content
 

@@ -62,11 +62,11 @@ class Statements:
         Raises:
             UsageError: it takes another parameter, or holds no `assert`.
         """
-        flags = function.__code__.co_flags
-        if function.__name__ == "<lambda>" or flags & (inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR):
+        lazy = inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
+        if function.__name__ == "<lambda>" or function.__code__.co_flags & lazy:
             raise UsageError(
-                f"assertion {function.__qualname__} would assert nothing when it is called: write a plain def of assert "
-                "statements, or satisfies(name, predicate, description)"
+                f"assertion {function.__qualname__} would assert nothing when it is called: write a plain def of "
+                "assert statements, or satisfies(name, predicate, description)"
             )
         unknown = [name for name in inspect.signature(function).parameters if name not in _PARAMETERS]
         if unknown:
@@ -122,7 +122,9 @@ class Statements:
         except Exception as error:  # what a statement between the asserts raises ends the function
             stopped = f"not reached: {type(error).__name__}: {error}"
         return [
-            Verdict(name, record.passed[i] is True, self.weight, record.messages[i] or _unless(record.passed[i], stopped))
+            Verdict(
+                name, record.passed[i] is True, self.weight, record.messages[i] or _unless(record.passed[i], stopped)
+            )
             for i, name in enumerate(self.names)
         ]
 
@@ -266,7 +268,9 @@ def _rewrite(function: Callable[..., None], source: str, record: _Record) -> Cal
             if id(node) not in index:
                 return node
             trial = ast.Call(ast.Name(_RECORD, ast.Load()), [ast.Constant(index[id(node)])], [])
-            test = ast.Assign([ast.Attribute(ast.Name(_TRIAL, ast.Load()), "test", ast.Store())], _Capture().visit(node.test))
+            test = ast.Assign(
+                [ast.Attribute(ast.Name(_TRIAL, ast.Load()), "test", ast.Store())], _Capture().visit(node.test)
+            )
             tried = ast.With([ast.withitem(trial, ast.Name(_TRIAL, ast.Store()))], [test])
             return ast.fix_missing_locations(ast.copy_location(tried, node))
 

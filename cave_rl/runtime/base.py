@@ -245,5 +245,3 @@ def _code(fd: int, judging: bool) -> str:
         path.append(str(root.parent))
     packages = [("cave_rl", str(root)), ("cave_rl.runtime", str(root / "runtime"))]
     return (_JUDGING if judging else _INSIDE).format(path=path, packages=packages, fd=fd)
-
-

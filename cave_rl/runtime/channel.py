@@ -149,9 +149,7 @@ class Channel:
         while True:
             try:
                 # Room for the credentials alone: descriptors that a rollout attaches are dropped by the kernel.
-                data, ancillary, _, _ = self._socket.recvmsg(
-                    frames.FRAME_BYTES, socket.CMSG_SPACE(_CREDENTIALS.size)
-                )
+                data, ancillary, _, _ = self._socket.recvmsg(frames.FRAME_BYTES, socket.CMSG_SPACE(_CREDENTIALS.size))
             except BlockingIOError:
                 return None
             except ConnectionResetError:

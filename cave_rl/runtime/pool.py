@@ -49,9 +49,7 @@ class Pool:
         if key in self._bases and not self._bases[key].alive:
             self._bases.pop(key).close()
         if key not in self._bases:
-            self._bases[key] = Base(
-                key[0], confinement=self.confinement, judging=judging, broker=self._broker
-            )
+            self._bases[key] = Base(key[0], confinement=self.confinement, judging=judging, broker=self._broker)
         return self._bases[key]
 
     def template_steps(self, key: Hashable, make: Callable[[], Steps[Template[Any]]]) -> Steps[Template[Any]]:
@@ -124,4 +122,3 @@ def _forget() -> None:
 
 atexit.register(close_shared)
 os.register_at_fork(after_in_child=_forget)
-

@@ -105,6 +105,14 @@ class Malformed(ValueError):
     """A report that does not have the form of one."""
 
 
+_MOST_TEXT, _MOST_NAMES = 100_000, 256
+"""More than `inside` ever sends."""
+
+
+def _is_text(value: Any) -> bool:
+    return type(value) is str and len(value) <= _MOST_TEXT
+
+
 def report_of(claimed: Any) -> tuple[Outcome, str | None, CellError | None, StateDiff, int]:
     """The parts of a cell's report, each checked: it comes from the process that ran the cell.
 
@@ -117,15 +125,17 @@ def report_of(claimed: Any) -> tuple[Outcome, str | None, CellError | None, Stat
     diff, peak = claimed.get("diff"), claimed.get("peak_kb")
     if kind not in ("ok", "error", "interrupted", "out_of_memory"):
         raise Malformed("kind")
-    if value is not None and type(value) is not str:
+    if value is not None and not _is_text(value):
         raise Malformed("value")
-    if error is not None and not (type(error) is list and len(error) == 3 and all(type(e) is str for e in error)):
+    if error is not None and not (type(error) is list and len(error) == 3 and all(map(_is_text, error))):
         raise Malformed("error")
     if type(peak) is not int:
         raise Malformed("peak_kb")
     if diff is None:
         changes = StateDiff()
-    elif type(diff) is list and len(diff) == 3 and all(type(part) is list for part in diff):
+    elif (
+        type(diff) is list and len(diff) == 3 and all(type(part) is list and len(part) <= _MOST_NAMES for part in diff)
+    ):
         if not all(type(name) is str and len(name) < 1000 for part in diff for name in part):
             raise Malformed("diff")
         changes = StateDiff(*(tuple(part) for part in diff))

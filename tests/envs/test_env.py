@@ -46,7 +46,9 @@ def env() -> Iterator[CaveEnv]:
     made.close()
 
 
-@pytest.mark.parametrize("given", [{"id": "cave_rl/Types-v0"}, {"id": "cave_rl/Task-v0", "task": TASK}], ids=["suite", "task"])
+@pytest.mark.parametrize(
+    "given", [{"id": "cave_rl/Types-v0"}, {"id": "cave_rl/Task-v0", "task": TASK}], ids=["suite", "task"]
+)
 def test_gymnasium_finds_no_fault_with_it(given: dict[str, Any]) -> None:
     env = gymnasium.make(**given)
     with warnings.catch_warnings():
@@ -131,7 +133,11 @@ def test_the_chat_is_rendered_as_text(env: CaveEnv, capsys: pytest.CaptureFixtur
         (lambda: CaveEnv("Types-v0", split="tests"), SuiteError, "did you mean 'test'"),
         (lambda: CaveEnv("Types-v0", families=["sort_lists"]), SuiteError, "did you mean 'sort_list'"),
         (lambda: CaveEnv(task=TASK, render_mode="rgb_array"), ValueError, "ansi, human"),
-        (lambda: CaveEnv(task=TASK).reset(options={"familly": "x"}), SuiteError, "unknown reset option 'familly': task, family, index"),
+        (
+            lambda: CaveEnv(task=TASK).reset(options={"familly": "x"}),
+            SuiteError,
+            "unknown reset option 'familly': task, family, index",
+        ),
         (lambda: CaveEnv(task=TASK).reset(options={"task": 3}), SuiteError, "is a Task, not int"),
         (lambda: CaveEnv("Types-v0").reset(options={"family": "sort_lists"}), SuiteError, "did you mean 'sort_list'"),
     ],

@@ -18,7 +18,10 @@ CLASSES = {Account: "Account"}
 
 
 def rule(
-    before: dict[str, bytes], after: dict[str, bytes], changes: set[str] = frozenset(), assertions: tuple[Any, ...] = ()  # type: ignore[assignment]
+    before: dict[str, bytes],
+    after: dict[str, bytes],
+    changes: set[str] = frozenset(),
+    assertions: tuple[Any, ...] = (),  # type: ignore[assignment]
 ) -> dict[str, dict[str, Any]]:
     court = Court({"modules": []})
     brief = pack(([(assertions, frozenset(changes))], {"Account": Account}), to_judge=True)

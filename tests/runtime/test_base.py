@@ -1,4 +1,4 @@
-"""A Base is started wherever its host runs, without running the host's program again; and nothing of it outlives the host."""
+"""A Base starts wherever its host runs, without running the host's program again; nothing of it outlives the host."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def set_up():
     return {"made": helper(5)}
 
 with Base() as base:
-    setup = Setup(variables=[Variable("xs", [2, 1]), Variable("p", Point(4))], functions=[Function(helper)], types=[Type(Point)], run=set_up)
+    injected = [Variable("xs", [2, 1]), Variable("p", Point(4))]
+    setup = Setup(variables=injected, functions=[Function(helper)], types=[Type(Point)], run=set_up)
     with base.template(setup) as template, template.start(seed=1) as runtime:
         print(runtime.execute("xs.sort(); xs, helper(1), made, p.x").value)
         back = runtime.retrieve("p")
@@ -137,7 +138,8 @@ def test_a_fork_of_the_host_lets_its_parents_runtimes_live(tmp_path: Path) -> No
                 shared_pool().close()
                 os._exit(0)
             os.wait()
-            print("parent", runtime.execute("open('f', 'w').write('x'), x").value, snapshot.fork()[0].execute("x").value)
+            (fork,) = snapshot.fork()
+            print("parent", runtime.execute("open('f', 'w').write('x'), x").value, fork.execute("x").value)
             """
         )
     )

@@ -144,7 +144,9 @@ def test_top_level_await_errors_show_no_frames_of_ours(runtime: Runtime) -> None
     assert "cave_rl" not in error.traceback
 
 
-@pytest.mark.parametrize("code", ["x = ", "def f(:\n    pass", "for", "  x = 1", "return 1", "%matplotlib inline", "!ls", "\x00"])
+@pytest.mark.parametrize(
+    "code", ["x = ", "def f(:\n    pass", "for", "  x = 1", "return 1", "%matplotlib inline", "!ls", "\x00"]
+)
 def test_a_syntax_error_is_told_with_its_line_and_runs_nothing(runtime: Runtime, code: str) -> None:
     done = runtime.execute("ran = True\n" + code)
     assert done.outcome is Outcome.ERROR

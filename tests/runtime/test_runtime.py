@@ -60,7 +60,10 @@ def test_a_cell_over_its_cpu_limit_is_interrupted_and_its_state_kept(runtime: Ru
 
 
 def test_a_swallowed_interrupt_is_a_kill(runtime: Runtime) -> None:
-    done = runtime.execute("n = 0\nwhile True:\n    try:\n        while True:\n            n += 1\n    except BaseException:\n        n = 0", SHORT)
+    spin = "def spin():\n    n = 0\n    while True:\n        n += 1\n"
+    done = runtime.execute(
+        spin + "while True:\n    try:\n        spin()\n    except BaseException:\n        pass", SHORT
+    )
     assert done.outcome is Outcome.KILLED
     assert not runtime.alive
     with pytest.raises(RuntimeGone, match="killed"):

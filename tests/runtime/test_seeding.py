@@ -9,10 +9,13 @@ import random, uuid, secrets, os
 out = [random.random(), str(uuid.uuid4()), secrets.token_hex(4), os.urandom(4).hex(),
        random.SystemRandom().random(), random.Random().random()]
 """
-DRAW_DATA = DRAW + """
+DRAW_DATA = (
+    DRAW
+    + """
 import numpy as np
 out += [np.random.rand(), float(np.random.default_rng().random()), float(np.random.RandomState().rand())]
 """
+)
 
 
 def drawn(template: Template[Runtime], seed: int, code: str = DRAW) -> list[object]:

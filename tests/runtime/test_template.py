@@ -48,7 +48,9 @@ def test_a_set_up_that_takes_too_long_is_a_fault_and_its_process_is_ended(base: 
 
 def test_a_set_up_that_leaves_threads_is_a_fault_that_names_them(base: Base) -> None:
     with pytest.raises(SetupFault, match="left threads running"):
-        base.template(Setup(run="import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()"))
+        base.template(
+            Setup(run="import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()")
+        )
 
 
 def test_a_failed_set_up_harms_no_other_template(base: Base) -> None:

@@ -127,7 +127,7 @@ def test_a_world_that_imports_a_name_from_tasks_is_refused(base: Base, module: C
 def test_a_world_that_imports_the_tasks_module_is_refused(base: Base, module: Callable[..., ModuleType]) -> None:
     module("answers_b", "from cave_rl.tasks import Suite\nsuite = Suite('B-v0')")
     world = module("world_b", "import answers_b\nclass W:\n    pass\ndef f():\n    return 1")
-    with pytest.raises(Fault, match="answers_b.*tasks or assertions|cave_rl has no"):
+    with pytest.raises(Fault, match=r"answers_b.*tasks or assertions|cave_rl has no"):
         base.template(Setup(types=(Type(world.W),)))
 
 
@@ -135,11 +135,13 @@ def test_a_world_that_imports_tasks_of_plain_data_is_refused_by_what_they_import
     base: Base, module: Callable[..., ModuleType]
 ) -> None:
     world = module("world_c", "from cave_rl.rewards import equals\nclass W:\n    pass")
-    with pytest.raises(Fault, match="tasks or assertions|cave_rl has no"):
+    with pytest.raises(Fault, match=r"tasks or assertions|cave_rl has no"):
         base.template(Setup(types=(Type(world.W),)))
 
 
-def test_a_world_that_imports_the_host_side_is_told_why_it_cannot(base: Base, module: Callable[..., ModuleType]) -> None:
+def test_a_world_that_imports_the_host_side_is_told_why_it_cannot(
+    base: Base, module: Callable[..., ModuleType]
+) -> None:
     world = module("world_d", "from cave_rl.runtime import Function\nclass W:\n    pass\ndef f():\n    return W()")
     with pytest.raises(SetupFault, match="cave_rl has no Function in a runtime"):
         base.template(Setup(types=(Type(world.W),)))

@@ -10,7 +10,19 @@ import pytest
 
 from cave_rl.confinement import Confinement
 from cave_rl.rewards import RewardRules, Statements, answer_contains, equals
-from cave_rl.runtime import CodeRules, Fault, Function, Limits, Pool, SetupFault, Type, Variable, run, run_all, run_async
+from cave_rl.runtime import (
+    CodeRules,
+    Fault,
+    Function,
+    Limits,
+    Pool,
+    SetupFault,
+    Type,
+    Variable,
+    run,
+    run_all,
+    run_async,
+)
 from cave_rl.runtime.rules import ImportRule
 from cave_rl.tasks import Episode, EpisodeConfig, StepResult, Task, Turn
 from tests.conftest import Play, python, settled
@@ -96,7 +108,9 @@ def test_code_that_ends_its_interpreter_ends_the_turn_and_the_episode(play: Play
 @pytest.mark.parametrize("code", ["import os\nos._exit(0)", "import os\nos.write(3, b'rubbish')"])
 def test_a_checkpoint_brings_back_the_state_before_the_cell_that_ended_it(play: PlayIt, code: str) -> None:
     config = EpisodeConfig(checkpoint=True)
-    played = play(SORT, python("xs.sort()"), python("xs.clear()\n" + code), python("n = len(xs)"), "Done.", config=config)
+    played = play(
+        SORT, python("xs.sort()"), python("xs.clear()\n" + code), python("n = len(xs)"), "Done.", config=config
+    )
     outcome = played.steps[2].info["outcome"]
     assert outcome in ("crashed", "tampered")
     assert going_on(played.steps[2], outcome)
@@ -125,7 +139,13 @@ def test_the_second_malformed_message_of_a_turn_ends_it(play: PlayIt) -> None:
 
 def test_malformed_messages_are_counted_by_turn(play: PlayIt) -> None:
     played = play(of_two(), "```python\nx", "next", "```python\nx", python("b = 2"), "done")
-    assert [step.info["outcome"] for step in played.steps[1:]] == ["malformed", "answered", "malformed", "ok", "answered"]
+    assert [step.info["outcome"] for step in played.steps[1:]] == [
+        "malformed",
+        "answered",
+        "malformed",
+        "ok",
+        "answered",
+    ]
     assert played.reward == 0.5
 
 
@@ -295,7 +315,9 @@ def test_costs_take_from_a_solved_episode_only(play: PlayIt) -> None:
 
 def test_verdicts_never_reach_the_model(play: PlayIt) -> None:
     played = play(dialogue(), python("total = 3"), "done", python("total = 2"), "done")
-    seen = "".join(message["content"] for message in played.last.info["messages"]) + "".join(s.observation for s in played.steps)
+    seen = "".join(message["content"] for message in played.last.info["messages"]) + "".join(
+        s.observation for s in played.steps
+    )
     for text in ("expected int", "total equals", "14", "unchanged", "verdict"):
         assert text not in seen
 

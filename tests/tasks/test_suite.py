@@ -40,7 +40,10 @@ def made(bound: int = 10**6) -> Suite:
 
 def test_splits_are_disjoint_by_content_whatever_the_index() -> None:
     suite = made()
-    contents = {split: {task.content for task in suite.tasks(split, n=120)} for split in ("train", "validation", "test", "heldout")}  # type: ignore[arg-type]
+    contents = {
+        split: {task.content for task in suite.tasks(split, n=120)}
+        for split in ("train", "validation", "test", "heldout")
+    }  # type: ignore[arg-type]
     assert all(len(each) == 120 for each in contents.values())
     for one, other in itertools.combinations(contents.values(), 2):
         assert not one & other
@@ -64,7 +67,8 @@ def test_a_task_is_a_pure_function_of_split_family_and_index() -> None:
 
 def test_another_process_makes_the_same_tasks() -> None:
     runs = {
-        subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True).stdout for _ in range(2)
+        subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
     }
     assert len(runs) == 1
     assert "double/" in runs.pop()

@@ -11,7 +11,13 @@ TURN = Turn("Double n.", equals("n", 2), changes=["n"], gold="n *= 2")
 
 
 def test_a_turn_takes_one_or_many_of_everything() -> None:
-    turn = Turn("q", [equals("a", 1), equals("b", 2)], changes="a", gold="a = 1", near_misses=["a = 2", NearMiss("b = 1", "b equals")])
+    turn = Turn(
+        "q",
+        [equals("a", 1), equals("b", 2)],
+        changes="a",
+        gold="a = 1",
+        near_misses=["a = 2", NearMiss("b = 1", "b equals")],
+    )
     assert turn.changes == {"a"}
     assert turn.gold == ("a = 1",)
     assert [each.cells for each in turn.near_misses] == [("a = 2",), ("b = 1",)]

@@ -151,6 +151,9 @@ def blank(seed: int = 0) -> Any:
 @functools.cache
 def directory() -> str:
     """Where the warm model is, made once in a process."""
+    import torch
+
+    torch.set_num_threads(1)  # threads only get in each other's way with tensors this small
     kept = tempfile.TemporaryDirectory(prefix="cave-tiny-")
     atexit.register(kept.cleanup)
     model = blank()
@@ -203,7 +206,7 @@ def config(output: Path | str, **changes: Any) -> TrainConfig:
     """A run of two steps; `changes` are dotted, with `__` for the dots."""
     data: dict[str, Any] = {
         "output": str(output),
-        "model": {"name": directory(), "lora": {"r": 4, "alpha": 8}},
+        "model": {"name": directory(), "dtype": "float32", "lora": {"r": 4, "alpha": 8}},
         "suite": {"name": NAME, "tags": ["easy"]},
         "env": {"max_steps": 1, "prompt": {"style": "compact"}},
         "rollout": {"max_tokens": 24},

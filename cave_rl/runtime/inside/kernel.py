@@ -106,9 +106,7 @@ class Kernel:
         }
 
     def _claim(self, names: list[str], most: int) -> dict[str, bytes]:
-        return {
-            name: encode_or_digest(self._names[name], self._classes, most) for name in names if name in self._names
-        }
+        return {name: encode_or_digest(self._names[name], self._classes, most) for name in names if name in self._names}
 
     def _public(self) -> list[str]:
         return sorted(name for name in self._names if type(name) is str and not name.startswith("_"))[:10_000]

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # one attack a line
 """Cells that attack their process, the host or their siblings: each is a typed outcome in time, and nobody else notices."""
 
 from __future__ import annotations
@@ -143,6 +144,32 @@ zygote.send = send
         done = runtime.execute(code, Limits(cpu_s=10))
         assert done.outcome is Outcome.TAMPERED
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 700_000  # KB
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "value='x' * 10**7",
+        "value=b'x'",
+        "error=['E', 'x' * 10**7, '']",
+        "error=['E']",
+        "diff=[['x'] * 10_000, [], []]",
+        "diff=[['x' * 10_000], [], []]",
+        "kind='crashed'",
+        "kind=None",
+        "peak_kb=1.5",
+    ],
+)
+def test_a_report_that_no_cell_gives_is_tampering(template: Template[Runtime], part: str) -> None:
+    code = f"""
+import sys
+kernel = sys.modules['cave_rl.runtime.inside.kernel'].Kernel
+execute = kernel._execute
+kernel._execute = lambda *a: {{**execute(*a), **dict({part})}}
+"""
+    with template.start() as runtime:
+        runtime.execute(code)
+        assert runtime.execute("1").outcome is Outcome.TAMPERED
 
 
 def test_a_runtime_that_spends_its_ticket_on_something_else_is_ended_with_it(template: Template[Runtime]) -> None:

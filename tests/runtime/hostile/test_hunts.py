@@ -129,7 +129,8 @@ IMPORTS = {
     "the rewards": "from cave_rl.rewards import equals",
     "the package": "from cave_rl import Task",
     "the host side of the runtime": "from cave_rl.runtime.base import Base",
-    "its path restored": f"import cave_rl, sys\ncave_rl.__path__ = [{cave_rl.__path__[0]!r}]\nimport cave_rl.suites.types.tasks",
+    "its path restored": "import cave_rl, sys\n"
+    f"cave_rl.__path__ = [{cave_rl.__path__[0]!r}]\nimport cave_rl.suites.types.tasks",
     "the file by its path": f"open({cave_rl.__path__[0]!r} + '/suites/types/tasks.py').read()",
     "the file as a module": "import importlib.util as u\n"
     f"s = u.spec_from_file_location('t', {cave_rl.__path__[0]!r} + '/suites/types/tasks.py')\n"

@@ -132,7 +132,11 @@ def test_patched_pandas_does_not_reach_the_judge(attack: Attack) -> None:
 
     frame = pd.DataFrame({"a": [1, 2]})
     expected = pd.DataFrame({"a": [2, 4]})
-    turn = Turn("Double df.", [equals("df", expected), satisfies("df", lambda df: bool(df.a.sum() == 6), "sums to 6")], changes=["df"])
+    turn = Turn(
+        "Double df.",
+        [equals("df", expected), satisfies("df", lambda df: bool(df.a.sum() == 6), "sums to 6")],
+        changes=["df"],
+    )
     task = Task([turn], variables=[Variable("df", frame)], modules=("pandas",))
     patched = """
 import pandas as pd
