@@ -17,7 +17,7 @@ memory behind pipes and sockets beyond what their number bounds, and descriptors
 from __future__ import annotations
 
 from cave_rl.confinement.doctor import Report, Rung, doctor
-from cave_rl.confinement.harden import ForkPlan, Hardened, harden_fork, harden_template, plan_fork
+from cave_rl.confinement.harden import ForkPlan, Hardened, harden_fork, harden_template, plan_fork, prepare
 from cave_rl.confinement.landlock import scope_fork
 from cave_rl.confinement.limits import (
     die_with_parent,
@@ -49,6 +49,7 @@ __all__ = [
     "no_new_privs",
     "not_dumpable",
     "plan_fork",
+    "prepare",
     "readable_paths",
     "scope_fork",
     "set_child_subreaper",

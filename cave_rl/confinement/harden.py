@@ -7,6 +7,7 @@ what is one fork's own: its limits, its working directory, its signal scope, as 
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,7 +59,8 @@ def harden_template(policy: Confinement, *, readable: Sequence[str], writable: S
 
     Args:
         policy: The policy.
-        readable: Paths that may be read (see `readable_paths`); `policy.readable` is added. Missing ones are skipped.
+        readable: Real paths that may be read (see `readable_paths`); `policy.readable` is added. Missing ones are
+            skipped.
         writable: Existing directories in which the host makes the private working directories of the forks. This
             process may write there; each fork only in the `workdir` it is given.
 
@@ -74,7 +76,8 @@ def harden_template(policy: Confinement, *, readable: Sequence[str], writable: S
     for rung in RUNGS_OF_LEVEL[policy.require]:
         if rung in missing:
             raise ConfinementError(rung, missing[rung])
-    read = sorted({os.path.realpath(path) for path in (*readable, *policy.readable) if os.path.exists(path)})
+    extra = {os.path.realpath(path) for path in policy.readable if os.path.exists(path)}
+    read = sorted({*readable, *extra})
     write = tuple(os.path.realpath(path) for path in writable)
     for path in write:
         if not os.path.isdir(path):
@@ -229,16 +232,26 @@ def _open_rules(
     return [rule for path, allowed in wanted if (rule := landlock.open_rule(path, allowed))]
 
 
+def prepare(policy: Confinement) -> None:
+    """Work out what every Template of a policy needs, so that a process that forks many does it once, before."""
+    _program(policy, True, landlock.abi())
+
+
+@functools.lru_cache(maxsize=8)
+def _program(policy: Confinement, notify: bool, abi: int) -> list[tuple[int, int, int, int]]:
+    return list(seccomp.compile_rules(seccomp.rules_for(policy, notify=notify, landlock_abi=abi)))
+
+
 def _install_filter(policy: Confinement, abi: int, missing: dict[str, str]) -> int | None:
     if "tickets" not in missing:
-        program = seccomp.compile_rules(seccomp.rules_for(policy, notify=True, landlock_abi=abi))
+        program = _program(policy, True, abi)
         try:
             return seccomp.install(program, listen=True)
         except OSError as error:
             missing["tickets"] = f"{error} (a process can have one seccomp listener, and this one inherited another)"
             if "tickets" in RUNGS_OF_LEVEL[policy.require]:
                 raise ConfinementError("tickets", missing["tickets"]) from error
-    program = seccomp.compile_rules(seccomp.rules_for(policy, notify=False, landlock_abi=abi))
+    program = _program(policy, False, abi)
     seccomp.install(program, listen=False)
     return None
 

@@ -25,7 +25,7 @@ def show(value: Any) -> str:
     return f"{type(value).__name__} {text}"
 
 
-class State(Mapping[str, Any]):
+class State:
     """The variables of a runtime as decoded claims, by attribute or by item.
 
     >>> state = State({"total": 6})

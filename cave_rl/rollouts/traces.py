@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,26 @@ def record(rollout: Rollout, **extra: Any) -> dict[str, Any]:
 
 
 def append(path: Path, records: Iterable[dict[str, Any]]) -> None:
-    """Adds lines to a file; each is written whole."""
+    """Adds lines to a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8", errors="surrogatepass") as file:
+    with path.open("a", encoding="utf-8") as file:
         for each in records:
             file.write(json.dumps(each, ensure_ascii=True) + "\n")
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The lines of a file, none where there is no file. A last line that was torn, when its writer was killed, is not
+    one.
+    """
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    return [json.loads(line) for line in text.split("\n")[:-1]]
+
+
+def keep(path: Path, wanted: Callable[[dict[str, Any]], bool]) -> None:
+    """Takes the lines that are not wanted out of a file, and one that was torn."""
+    if path.is_file():
+        rows = [row for row in read(path) if wanted(row)]
+        rewritten = path.with_name(f".{path.name}")
+        rewritten.write_text("")
+        append(rewritten, rows)
+        rewritten.replace(path)

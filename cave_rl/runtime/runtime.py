@@ -207,11 +207,12 @@ class Runtime(Process):
     def _ended(self, gone: RuntimeGone, limits: Limits, started: float, used: float) -> CellResult:
         cpu = self.cpu_s() - used
         self.lose(gone)
+        detail = _how(self.exit_code()) if gone.outcome == Outcome.CRASHED else gone.detail
         return CellResult(
             Outcome(gone.outcome),
             stdout=_take(self._stdout, limits.output_bytes),
             stderr=_take(self._stderr, limits.output_bytes),
-            detail=gone.detail,
+            detail=detail,
             wall_s=time.monotonic() - started,
             cpu_s=max(cpu, 0.0),
         )
@@ -256,6 +257,13 @@ class Snapshot:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _how(code: int | None) -> str:
+    """How a process ended, by its exit code; negative is the signal that ended it."""
+    if code is None:
+        return "it ended"
+    return f"it exited with code {code}" if code >= 0 else f"it was ended by {signal.Signals(-code).name}"
 
 
 def _take(fd: int, most: int) -> str:

@@ -108,6 +108,7 @@ class Template(Generic[P]):
         """The conversation of `start`."""
         process = self._make()
         process.guard = self._guard
+        process.exit_code = lambda: self.exit_code(process)
         workdir = tempfile.mkdtemp(prefix="work-", dir=self._base.scratch)
         Family(lambda: self._left(process, workdir)).join(process)
         self._live.add(process)  # from now on: a template that is retired meanwhile must stay for it
@@ -130,7 +131,11 @@ class Template(Generic[P]):
 
     def exit_code(self, process: Process) -> int | None:
         """The exit code of a fork that ended (negative: the signal that ended it); None if it is not known."""
-        return drive.run(self._channel.ask(frames.STATUS, {"pid": process.pid}, time.monotonic() + 5))  # type: ignore[no-any-return]
+        try:
+            code = drive.run(self._channel.ask(frames.STATUS, {"pid": process.pid}, time.monotonic() + 5))
+        except RuntimeGone:
+            return None
+        return code if isinstance(code, int) else None
 
     def retire(self) -> None:
         """Closes it as soon as none of its forks is open."""

@@ -112,6 +112,14 @@ class EvalPart(_Part):
     greedy: bool = Field(True, description="also by greedy decoding")
     concurrency: int = Field(64, ge=1, description="most episodes alive at once")
 
+    @model_validator(mode="after")
+    def _told_apart(self) -> Self:
+        names = [table.title or table.split for table in self.tables]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two tables are called {twice[0]!r}: give each a title of its own")
+        return self
+
 
 class TrainConfig(_Part):
     """A training run."""

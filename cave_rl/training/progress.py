@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import threading
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from transformers import TrainerCallback
+
+from cave_rl.rollouts import traces
 
 
 def progress_bar(console: Console) -> Progress:
@@ -28,24 +29,29 @@ def progress_bar(console: Console) -> Progress:
 
 
 class StepLog(TrainerCallback):  # type: ignore[misc]
-    """Writes the trainer's log to a file, a line a step, and moves the bar. Off a terminal it prints plain lines."""
+    """Writes the trainer's log to a file, a line a step, and moves the bar. Off a terminal it prints plain lines.
 
-    def __init__(self, path: Path, bar: Progress, task: TaskID) -> None:
-        self._path = path
+    What comes after the checkpoint that a run goes on from would stand twice in its files: it is taken out of them.
+    """
+
+    def __init__(self, directory: Path, bar: Progress, task: TaskID) -> None:
+        self._path = directory / "metrics.jsonl"
+        self._traces = directory / "traces.jsonl"
         self._bar = bar
         self._task = task
         self._recent: list[float] = []
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._drop_after(state.global_step)
+        reached = state.global_step
+        traces.keep(self._path, lambda row: row["step"] <= reached)
+        traces.keep(self._traces, lambda row: row["train_step"] < reached)
         self._bar.update(self._task, completed=state.global_step)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
         if not logs or "reward" not in logs:
             return
         entry = {"step": state.global_step, **{k: v for k, v in logs.items() if k != "step"}}
-        with self._path.open("a") as file:
-            file.write(json.dumps(entry) + "\n")
+        traces.append(self._path, [entry])
         self._recent = [*self._recent[-9:], float(logs.get("solved", 0.0))]
         mean = sum(self._recent) / len(self._recent)
         note = f"solved {100 * self._recent[-1]:.0f} % (last {len(self._recent)}: {100 * mean:.0f} %)"
@@ -54,12 +60,6 @@ class StepLog(TrainerCallback):  # type: ignore[misc]
             seconds = logs.get("step_time")
             timing = f", {seconds:.1f} s" if seconds else ""
             self._bar.console.print(f"step {state.global_step}/{state.max_steps}: {note}{timing}", highlight=False)
-
-    def _drop_after(self, step: int) -> None:
-        """Lines after the checkpoint that a run goes on from would stand there twice."""
-        if self._path.is_file():
-            lines = [line for line in self._path.read_text().splitlines() if json.loads(line)["step"] <= step]
-            self._path.write_text("".join(line + "\n" for line in lines))
 
 
 class Stopper(TrainerCallback):  # type: ignore[misc]

@@ -30,6 +30,7 @@ from cave_rl.confinement import Confinement
 from cave_rl.evaluation.evaluate import Evaluation, choose, evaluate
 from cave_rl.rollouts import traces
 from cave_rl.rollouts.backends import Sampling
+from cave_rl.runtime.errors import Fault
 from cave_rl.runtime.pool import Pool
 from cave_rl.tasks import registry
 from cave_rl.tasks.suite import Suite
@@ -88,16 +89,18 @@ class _Run:
         """All tables under all decodings; read back where they were measured before."""
         path = self.directory / f"{side}.jsonl"
         wanted = [(table, decoding) for table in self.config.eval.tables for decoding in self._decodings()]
-        found = _read(path)
+        found = _whole_tables(path, {f"{_title(table)}, {decoding}": table.rollouts for table, (decoding, _) in wanted})
         started = time.monotonic()
         with progress_bar(self.console) as bar:
             for table, (decoding, temperature) in wanted:
                 label = f"{_title(table)}, {decoding}"
-                if len(found.get(label, ())) >= table.rollouts:
+                if label in found:
                     continue
                 task = bar.add_task(f"{side}: {label}", total=table.rollouts, note="")
                 told = functools.partial(_tell, bar, task)
                 evaluation = self._evaluate(table, temperature, label, told)
+                if not evaluation.scored:
+                    raise Fault(f"{side}: {label}: every episode failed on our side: {evaluation.rows[0]['fault']}")
                 traces.append(path, evaluation.rows)
                 found[label] = evaluation.rows
                 bar.update(task, note=f"[bold]{evaluation.success()}")
@@ -105,7 +108,7 @@ class _Run:
                     self.console.print(f"{side}: {label}: {evaluation.success()}", markup=False, highlight=False)
         self._time(f"eval_{side}_s", time.monotonic() - started)
         return {
-            (_title(table), decoding): Evaluation(label, found[label][: table.rollouts])
+            (_title(table), decoding): Evaluation(label, found[label])
             for table, (decoding, _) in wanted
             for label in (f"{_title(table)}, {decoding}",)
         }
@@ -120,15 +123,14 @@ class _Run:
         part = self.config.train
         with progress_bar(self.console) as bar:
             task = bar.add_task("train", total=part.steps, note="")
-            log = StepLog(self.directory / "metrics.jsonl", bar, task)
+            log = StepLog(self.directory, bar, task)
             with Stopper() as stopper:
                 trainer = make_trainer(
                     self.config, self.loaded.model, self.loaded.tokenizer, self.suite, self.pool, [log, stopper]
                 )
                 trainer.remove_callback(transformers.PrinterCallback)
                 started = time.monotonic()
-                checkpoints = sorted((self.directory / "checkpoints").glob("checkpoint-*"))
-                trainer.train(resume_from_checkpoint=bool(checkpoints))
+                trainer.train(resume_from_checkpoint=_last_checkpoint(self.directory / "checkpoints"))
                 self._time("train_s", time.monotonic() - started)
         policy.save_adapter(trainer.model, self.loaded.tokenizer, adapter)
         self.loaded.model = trainer.model.eval()
@@ -143,7 +145,7 @@ class _Run:
     ) -> list[Row]:
         """Writes and shows the table, episodes and the plot."""
         rows = [compare(*key, before[key], after[key]) for key in before]
-        history = [json.loads(line) for line in (self.directory / "metrics.jsonl").read_text().splitlines()]
+        history = traces.read(self.directory / "metrics.jsonl")
         model = self.config.model.name.rpartition("/")[2]
         title = f"{model} on {self.suite.name}, GRPO, seed {self.config.seed}"
         learning_curve(history, rows, title, self.directory / "learning_curve.png")
@@ -215,12 +217,20 @@ def _title(table: EvalTable) -> str:
     return table.title or table.split
 
 
-def _read(path: Path) -> dict[str, list[dict[str, Any]]]:
+def _whole_tables(path: Path, lengths: dict[str, int]) -> dict[str, list[dict[str, Any]]]:
+    """The tables that a file holds whole, by label; what an interrupted evaluation left of another is dropped."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for line in path.read_text().splitlines() if path.is_file() else ():
-        row = json.loads(line)
+    for row in traces.read(path):
         found.setdefault(row["eval"], []).append(row)
-    return found
+    whole = {label: rows for label, rows in found.items() if len(rows) == lengths.get(label)}
+    traces.keep(path, lambda row: row["eval"] in whole)
+    return whole
+
+
+def _last_checkpoint(directory: Path) -> str | None:
+    """The latest whole checkpoint: the trainer's state is what is written last of one."""
+    whole = [state.parent for state in directory.glob("checkpoint-*/trainer_state.json")]
+    return str(max(whole, key=lambda path: int(path.name.rpartition("-")[2]))) if whole else None
 
 
 def _times(directory: Path) -> dict[str, float]:
@@ -233,7 +243,8 @@ def _examples(before: Evaluation, after: Evaluation, most: int = 3) -> str:
     lines = ["Learned (same task, before and after):"]
     families: set[str] = set()
     for old, new in zip(before.rows, after.rows, strict=True):
-        if new["solved"] and not old["solved"] and new["family"] not in families and len(families) < most:
+        learned = new["solved"] and not old["solved"] and old["fault"] is None
+        if learned and new["family"] not in families and len(families) < most:
             families.add(new["family"])
             query = next(m["content"] for m in reversed(new["messages"]) if m["role"] == "user")
             texts = [m["content"] for row in (old, new) for m in row["messages"][-1:]]

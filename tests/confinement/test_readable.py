@@ -169,6 +169,6 @@ for name in (":memory:", "shop.db"):
         steal = "import world_of_shop; open(world_of_shop.__file__.replace('world', 'tasks')).read()"
         assert template.error(steal) == "PermissionError"
 
-    @pytest.mark.parametrize("module", ["cave_rl.suites", "cave_rl.rewards", "pytest"])
+    @pytest.mark.parametrize("module", ["cave_rl.suites", "cave_rl.training", "pytest"])
     def test_suites_and_unnamed_packages_cannot_be_imported(self, template: Template, module: str) -> None:
         assert template.error(f"import {module}") in ("PermissionError", "ModuleNotFoundError", "ImportError")

@@ -294,7 +294,7 @@ try:
 except ConfinementError as error:
     print(error.rung)
 """
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, env=environment, check=False)
     assert done.stdout.strip() == "tickets", done.stderr
 

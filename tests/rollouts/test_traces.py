@@ -69,3 +69,21 @@ def test_no_output_can_break_a_line(begin: Begin, tmp_path: Path) -> None:
     record = traces.record(rollout)
     traces.append(tmp_path / "t.jsonl", [record])
     assert read(tmp_path / "t.jsonl") == [record]
+
+
+def test_what_is_not_wanted_is_taken_out_and_the_rest_stays_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    traces.append(path, [{"step": i, "text": "\u2028\ud800é", "x": 0.1} for i in range(4)])
+    kept = path.read_bytes().splitlines(keepends=True)
+    with path.open("a") as file:
+        file.write('{"step": 4, "te')  # its writer was killed
+    assert [row["step"] for row in traces.read(path)] == [0, 1, 2, 3]
+    traces.keep(path, lambda row: row["step"] != 2)
+    assert path.read_bytes() == b"".join([kept[0], kept[1], kept[3]])
+    assert [each.name for each in tmp_path.iterdir()] == ["t.jsonl"]
+
+
+def test_a_file_that_is_not_there_has_no_lines(tmp_path: Path) -> None:
+    assert traces.read(tmp_path / "none.jsonl") == []
+    traces.keep(tmp_path / "none.jsonl", lambda row: True)
+    assert list(tmp_path.iterdir()) == []

@@ -21,7 +21,6 @@ from cave_rl.runtime import (
     run_all,
     run_async,
 )
-from tests.conftest import settled
 from tests.runtime.world import Account, double
 
 SHORT = Limits(cpu_s=0.2, wall_s=20, grace_s=0.3)
@@ -237,7 +236,13 @@ def test_a_crash_is_an_outcome_and_siblings_do_not_notice(template: Template[Run
         assert done.outcome is Outcome.CRASHED
         assert done.stdout == "last words\n"
         assert other.execute("xs").ok
-        assert settled(lambda: template.exit_code(one), 3) == 3
+        assert done.detail == "it exited with code 3"
+
+
+def test_a_crash_by_signal_is_named(template: Template[Runtime]) -> None:
+    with template.start() as runtime:
+        done = runtime.execute("import ctypes\nctypes.string_at(0)")
+        assert (done.outcome, done.detail) == (Outcome.CRASHED, "it was ended by SIGSEGV")
 
 
 def test_a_closed_runtime_answers_nothing_and_closes_twice(template: Template[Runtime]) -> None:

@@ -83,6 +83,7 @@ def test_an_override_reaches_below_what_the_file_left_empty(file: Path) -> None:
         ("=3", "an override looks like"),
         ("train.steps=[1", "the value of train.steps=[1 is not YAML"),
         ("train.micro_batch=3", "train: micro_batch 3 does not divide groups * group_size = 16"),
+        ("eval.tables=[{split: test}, {tags: [a]}]", "eval: two tables are called 'test': give each a title of its own"),
         ("env.reward.step_cost=0.1", "costs need train.scale_rewards: none"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import random
 import shutil
 import signal
 from pathlib import Path
@@ -13,7 +14,12 @@ import pytest
 import torch
 from rich.console import Console
 
+from cave_rl.evaluation import Evaluation
+from cave_rl.rewards.assertions import equals
+from cave_rl.runtime.errors import Fault
 from cave_rl.tasks import registry
+from cave_rl.tasks.suite import Suite
+from cave_rl.tasks.task import Task, Turn
 from cave_rl.training import policy, run
 from cave_rl.training.config import ConfigError, TrainConfig, load
 from cave_rl.training.progress import Stopper
@@ -164,7 +170,10 @@ def test_a_run_that_was_killed_goes_on_from_its_checkpoint(
         patch.setattr(Stopper, "on_step_end", killed)
         with pytest.raises(Killed):
             run.train(config, quiet())
-    assert [path.name for path in (directory / "checkpoints").iterdir()] == ["checkpoint-1"]
+    assert [path.name for path in (directory / "checkpoints").glob("checkpoint-*")] == ["checkpoint-1"]
+    with (directory / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 2, "lo')  # it was just being written
+    (directory / "checkpoints" / "checkpoint-2").mkdir()  # and so was this
     run.train(config, quiet())
     assert [row["step"] for row in lines(directory / "metrics.jsonl")] == [1, 2, 3]
     assert [row["train_step"] for row in lines(directory / "traces.jsonl")] == [0] * 8 + [1] * 8 + [2] * 8
@@ -193,7 +202,7 @@ def test_an_evaluation_that_was_interrupted_is_measured_again_and_counted_once(
     (row,) = run.train(config, quiet())
     whole = lines(Path(done[0].output) / "after.jsonl")
     assert row.after.mean == sum(each["solved"] for each in whole) / 6
-    assert row.rollouts == 6
+    assert [each["messages"] for each in lines(directory / "after.jsonl")] == [each["messages"] for each in whole]
 
 
 def test_all_weights_can_be_trained_and_a_dialogue(tmp_path: Path) -> None:
@@ -218,3 +227,31 @@ def test_a_run_without_tables_only_trains(tmp_path: Path) -> None:
     assert run.train(config, quiet()) == []
     assert (tmp_path / "out" / "learning_curve.png").is_file()
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["rows"] == []
+
+
+def test_where_every_episode_fails_on_our_side_the_run_says_so(tmp_path: Path) -> None:
+    """A table of nothing but faults would be no measurement."""
+    suite = Suite("Broken-v0")
+
+    @suite.family
+    def broken(rng: random.Random) -> Task:
+        return Task([Turn(f"{rng.random()}", equals("x", 1))], setup="raise OSError('disk')")
+
+    registry.register(suite)
+    config = tiny.config(tmp_path / "out", suite={"name": "Broken-v0"}, eval__tables=[{"split": "test", "rollouts": 2}])
+    with pytest.raises(Fault, match=r"before: test, T=1: every episode failed on our side: .*disk"):
+        run.train(config, quiet())
+    assert not (tmp_path / "out" / "before.jsonl").exists()
+
+
+def test_what_was_learned_is_shown_by_episodes_of_different_families() -> None:
+    def row(family: str, solved: bool, fault: str | None = None) -> dict[str, Any]:
+        messages = [] if fault else [{"role": "user", "content": f"do {family}"}, {"role": "assistant", "content": "x = 1"}]
+        return {"family": family, "solved": solved, "fault": fault, "messages": messages}
+
+    before = Evaluation("", [row("a", False), row("a", False), row("b", True), row("c", False, "disk"), row("d", False)])
+    after = Evaluation("", [row("a", True), row("a", True), row("b", True), row("c", True), row("d", True)])
+    shown = run._examples(before, after)
+    assert [line for line in shown.splitlines() if line.startswith("[")] == ["[a]", "[d]"]
+    assert "do a" in shown
+    assert run._examples(after, before) == ""

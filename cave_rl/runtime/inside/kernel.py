@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from types import FrameType, ModuleType
 from typing import Any
 
@@ -146,15 +147,22 @@ def _text(fd: int) -> io.TextIOWrapper:
 
 def _refuse_answers() -> None:
     """Nothing that holds tasks or assertions may be in memory beside a rollout."""
-    for name, module in list(sys.modules.items()):
+    for name, attribute in _answers(sys.modules.keys() - _CLEAN):
+        raise zygote.SetupError(
+            f"module {name} is loaded in the runtime and holds {attribute!r}, which belongs to tasks or assertions: a "
+            "rollout could read the answers from it. Keep what the runtime needs (classes, functions, set-up) in a "
+            "module of its own that does not import the tasks"
+        )
+
+
+def _answers(modules: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Modules that hold tasks or assertions, or their classes, and under what names."""
+    for name in modules:
+        module = sys.modules[name]
         for attribute, value in list(vars(module).items()) if isinstance(module, ModuleType) else ():
             owner = value if isinstance(value, type) else type(value)
             if getattr(owner, "__cave_host_only__", False) is True:
-                raise zygote.SetupError(
-                    f"module {name} is loaded in the runtime and holds {attribute!r}, which belongs to tasks or "
-                    "assertions: a rollout could read the answers from it. Keep what the runtime needs (classes, "
-                    "functions, set-up) in a module of its own that does not import the tasks"
-                )
+                yield name, attribute
 
 
 def _close_package() -> None:
@@ -165,3 +173,7 @@ def _close_package() -> None:
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] == "cave_rl" and hasattr(module, "__path__"):
             module.__path__ = []
+
+
+# What the Base had loaded when it imported this module: looked through once, not in every Template.
+_CLEAN = frozenset(sys.modules.keys() - {name for name, _ in _answers(list(sys.modules))})

@@ -31,6 +31,7 @@ from cave_rl.confinement import (
     harden_fork,
     harden_template,
     plan_fork,
+    prepare,
     readable_paths,
     set_child_subreaper,
 )
@@ -80,22 +81,27 @@ def main(fd: int) -> NoReturn:
         send(control, request, {"threads": threads()})
     except Exception as error:
         _fail(control, request, error)
-    family = _Family(control, start["scratch"])
+    family, readable = _Family(control, start["scratch"]), _Readable(start["modules"])
     while True:
         request, fds = family.next_request()
         if request[:1] == frames.TEMPLATE:
+            told = frames.payload_of(request)
             with contextlib.suppress(ImportError):  # once for all templates; one that cannot have it tells why
-                importlib.import_module(frames.payload_of(request)["service"].partition(":")[0])
+                importlib.import_module(told["service"].partition(":")[0])
+            readable.prepare(told["deny"])
+            prepare(pickle.loads(told["policy"]))
+            gc.collect()
+            gc.freeze()  # so that a Template looks only through what is its own
             pid = os.fork()
             if pid == 0:
                 family.leave()
-                _template(socket.socket(fileno=fds[0]), fds[1], fds[2], request)
+                _template(socket.socket(fileno=fds[0]), fds[1], fds[2], request, readable)
             family.templates.add(pid)
             for each in fds:
                 os.close(each)
 
 
-def _template(control: socket.socket, memfd: int, replies: int, request: bytes) -> NoReturn:
+def _template(control: socket.socket, memfd: int, replies: int, request: bytes, readable: _Readable) -> NoReturn:
     told = frames.payload_of(request)
     os.dup2(replies, REPLY_FD, inheritable=False)
     os.close(replies)
@@ -108,7 +114,7 @@ def _template(control: socket.socket, memfd: int, replies: int, request: bytes) 
         module, _, name = told["service"].partition(":")
         service: Service = getattr(importlib.import_module(module), name)(brief)
         policy: Confinement = pickle.loads(told["policy"])
-        readable = readable_paths(told["modules"], deny=told["deny"])
+        paths = readable.paths(told["deny"])
         gc.collect()
         gc.freeze()
         if len(threads()) > 1:
@@ -116,7 +122,7 @@ def _template(control: socket.socket, memfd: int, replies: int, request: bytes) 
                 f"the set-up left threads running ({', '.join(threads())}): a thread does not survive a fork. "
                 "Stop them in the set-up, or start them in a cell"
             )
-        hardened = harden_template(policy, readable=readable, writable=[told["scratch"]])
+        hardened = harden_template(policy, readable=paths, writable=[told["scratch"]])
         summary = {**service.summary(), "rungs": list(hardened.rungs)}
         listener = [] if hardened.listener_fd is None else [hardened.listener_fd]
         send(control, request, summary, listener)
@@ -199,6 +205,34 @@ def send(control: socket.socket, request: bytes, reply: Any, fds: Iterable[int] 
     socket.send_fds(control, [frame], list(fds))
 
 
+class _Readable:
+    """The paths that a Template may read: worked out once in the Base, again where a set-up imported packages."""
+
+    def __init__(self, modules: list[str]) -> None:
+        self._modules = modules
+        self._prepared: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._packages: frozenset[str] = frozenset()
+
+    def prepare(self, deny: list[str]) -> None:
+        """In the Base."""
+        packages = _packages()
+        if packages != self._packages:
+            self._prepared.clear()
+            self._packages = packages
+        if tuple(deny) not in self._prepared:
+            self._prepared[tuple(deny)] = readable_paths(self._modules, deny=deny)
+
+    def paths(self, deny: list[str]) -> tuple[str, ...]:
+        """In a Template, after its set-up."""
+        if _packages() == self._packages:
+            return self._prepared[tuple(deny)]
+        return readable_paths(self._modules, deny=deny)
+
+
+def _packages() -> frozenset[str]:
+    return frozenset(name.partition(".")[0] for name in sys.modules)
+
+
 class _Reaper:
     """Collects the exit statuses of children as they end, so that none stays a zombie."""
 
@@ -219,6 +253,8 @@ class _Reaper:
 
     def status(self, pid: int) -> int | None:
         """The exit code of a child that ended (negative: the signal that ended it), or None."""
+        with contextlib.suppress(ChildProcessError):  # then it is collected already, or another's child
+            self._ended[pid] = os.waitpid(pid, 0)[1]  # the host asks when it has ended it: there is little to wait for
         status = self._ended.pop(pid, None)
         return None if status is None else os.waitstatus_to_exitcode(status)
 

@@ -1,0 +1,122 @@
+"""`cave-rl eval`: what it prints and how it exits."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cave_rl import cli
+from cave_rl.rewards.assertions import equals
+from cave_rl.tasks import registry
+from cave_rl.tasks.suite import Suite
+from cave_rl.tasks.task import Task, Turn
+from tests.training import tiny
+
+
+def call(*arguments: object) -> Any:
+    return CliRunner().invoke(cli.app, ["eval", *map(str, arguments)], prog_name="cave-rl")
+
+
+@pytest.fixture(autouse=True)
+def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_registered", {"Tiny-v0": tiny.suite})
+
+
+def test_json_is_all_that_goes_to_stdout() -> None:
+    result = call("Types-v0", "--model", "gold", "--json", "-n", 6, "--tag", "core")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert (found["rollouts"], found["faults"], found["success"]["mean"]) == (6, 0, 1.0)
+    assert found["label"] == "Types-v0 test gold"
+
+
+def test_without_it_a_table_of_the_families_is_shown() -> None:
+    result = call("Tiny-v0", "-m", "gold", "-n", 4, "-r", 2, "--tag", "easy")
+    assert result.exit_code == 0, result.output
+    shown = result.stdout
+    assert "add" in shown
+    assert "put" in shown
+    assert "100.0 %" in shown
+    assert "answered 8" in shown
+
+
+def test_doing_nothing_solves_nothing() -> None:
+    found = json.loads(call("Tiny-v0", "--model", "noop", "--json", "-n", 3).stdout)
+    assert (found["success"]["mean"], found["reward"]) == (0.0, 0.0)
+
+
+def test_a_checkpoint_is_played_as_it_was_trained() -> None:
+    """The options say how the tasks are put; what is printed while a model is loaded goes to stderr."""
+    result = call(
+        "Tiny-v0", "--model", tiny.directory(), "--json", "-n", 6, "--tag", "easy", "--temperature", 0, "--style",
+        "compact", "--max-steps", 1, "--max-tokens", 24, "--dtype", "float32",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert (found["success"]["mean"], found["steps"]) == (1.0, 1.0)
+
+
+def test_what_happened_is_written_where_asked(tmp_path: Path) -> None:
+    for _ in range(2):  # written anew, not added to what another evaluation left
+        result = call("Tiny-v0", "-m", "gold", "-n", 3, "-r", 2, "-o", tmp_path / "deep" / "out")
+        assert result.exit_code == 0, result.output
+    rows = [json.loads(line) for line in (tmp_path / "deep" / "out" / "traces.jsonl").read_text().splitlines()]
+    assert len(rows) == 6
+    assert len({row["task"] for row in rows}) == 3
+    summary = json.loads((tmp_path / "deep" / "out" / "summary.json").read_text())
+    assert summary["rollouts"] == 6
+
+
+def test_the_same_command_gives_the_same_result() -> None:
+    options = ["Tiny-v0", "-m", tiny.directory(), "--json", "-n", 6, "--style", "compact", "--max-tokens", 24]
+    one, same, other = (json.loads(call(*options, "--seed", seed).stdout) for seed in (1, 1, 2))
+    for found in (one, same, other):
+        del found["env_ms"]
+    assert one == same
+    assert one != other
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["Type-v0", "-m", "gold"], "did you mean 'Types-v0'?"),
+        (["Tiny-v0", "-m", "glod"], "no directory 'glod'"),
+        (["Tiny-v0", "-m", "./nowhere"], "no directory './nowhere'"),
+        (["Tiny-v0", "-m", "gold", "--split", "tset"], "did you mean 'test'?"),
+        (["Tiny-v0", "-m", "gold", "--family", "pot"], "no family 'pot' in split 'test'; did you mean 'put'?"),
+        (["Tiny-v0", "-m", "gold", "--tag", "hard"], "with the tags hard (there are dialogue, easy)"),
+        (["Tiny-v0", "-m", "gold", "--style", "compac"], "did you mean 'compact'?"),
+        (["Tiny-v0", "-m", "{tiny}", "--dtype", "float33"], "no dtype 'float33'"),
+    ],
+)
+def test_what_is_wrong_with_a_request_is_one_line_on_stderr(arguments: list[str], told: str) -> None:
+    result = call(*(tiny.directory() if each == "{tiny}" else each for each in arguments), "--json")
+    assert (result.exit_code, result.stdout) == (2, ""), result.exception
+    assert told in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_faults_are_shown_and_left_out() -> None:
+    suite = registry.register(Suite("Halves-v0"))
+
+    @suite.family
+    def broken(rng: Any) -> Task:
+        return Task([Turn(f"{rng.random()}", equals("x", 1))], setup="raise OSError('disk')")
+
+    @suite.family
+    def good(rng: Any) -> Task:
+        return Task([Turn(f"Set x to {(n := rng.random())}.", equals("x", n), gold=f"x = {n}")])
+
+    result = call("Halves-v0", "-m", "gold", "-n", 4)
+    assert result.exit_code == 0, result.output
+    assert "faults (left out)" in result.stdout
+    assert "fault 2" in result.stdout
+    found = json.loads(call("Halves-v0", "-m", "gold", "-n", 4, "--json").stdout)
+    assert (found["faults"], found["success"]["mean"], found["families"]) == (2, 1.0, {"good": 1.0})
+    nothing = call("Halves-v0", "-m", "gold", "-n", 2, "--family", "broken")
+    assert nothing.exit_code == 1, "nothing was measured"
+    assert "disk" in nothing.stderr
