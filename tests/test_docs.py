@@ -40,7 +40,9 @@ def test_snippets_run_as_an_unguarded_script(page: Path, tmp_path: Path) -> None
 def test_the_readme_example_says_what_it_prints(tmp_path: Path) -> None:
     source = snippets(ROOT / "README.md")
     said = [line[2:] for line in source.splitlines() if line.startswith("# ")]
-    done = subprocess.run([sys.executable, "-"], input=source, capture_output=True, text=True, timeout=200, cwd=tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-"], input=source, capture_output=True, text=True, timeout=200, cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     assert said
     assert done.stdout.splitlines() == said

@@ -7,6 +7,7 @@ from importlib.metadata import requires
 
 from cave_rl.confinement import ConfinementError
 from cave_rl.runtime.errors import Fault
+from cave_rl.semantic.template import ChatTemplateError
 from cave_rl.semantic.texts import PromptFileError
 from cave_rl.tasks.suite import SuiteError
 from cave_rl.tasks.task import TaskError
@@ -20,6 +21,7 @@ EXPECTED = (
     ConfinementError,
     Fault,
     ConfigError,
+    ChatTemplateError,
     ModelError,
     ModuleNotFoundError,
 )

@@ -38,11 +38,14 @@ def evaluate(
     dtype: Annotated[str, typer.Option(help="Of the model's weights: auto, float32, ...")] = "auto",
     seed: Annotated[int, typer.Option(help="Of the sampling and of the environments.")] = 0,
     concurrency: Annotated[int, typer.Option("--concurrency", "-c", min=1, help="Most episodes at once.")] = 64,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write traces.jsonl and summary.json here.")] =
-        None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write traces.jsonl and summary.json here.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Evaluate a checkpoint in the environment: every task is played, its state is judged.
+
+    An episode that fails on our side is told, counted and left out; exit code 1 where none is left.
 
     Examples:
         cave-rl eval Types-v0 --model gold
@@ -69,12 +72,19 @@ def evaluate(
             progress=progress,
         )
     if output is not None:
+        (output / "traces.jsonl").unlink(missing_ok=True)
         traces.append(output / "traces.jsonl", evaluation.rows)
         (output / "summary.json").write_text(json.dumps(evaluation.summary(), indent=1))
     if as_json:
         print(json.dumps(evaluation.summary(), indent=1))
     else:
         console.print(_table(evaluation))
+    if evaluation.faults:
+        first = next(row["fault"] for row in evaluation.rows if row["fault"] is not None)
+        told = f"{evaluation.faults} of {len(evaluation.rows)} episodes failed on our side, the first by {first}"
+        typer.echo(f"cave-rl: {told}", err=True)
+    if not evaluation.scored:
+        raise typer.Exit(1)
 
 
 def _player(model: str, sampling: Sampling, dtype: str, seed: int) -> Player:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -27,16 +28,17 @@ def train(
         cave-rl train configs/quickstart.yaml --dry-run
     """
     settings = load(config, overrides or [])
-    console = Console()
     if dry_run:
-        console.print(plan(settings), markup=False, highlight=False)
+        typer.echo(plan(settings))
         return
     from cave_rl.training import run
 
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("cave_rl").setLevel(logging.INFO)  # what a first run downloads and converts
     try:
-        run.train(settings, console)
+        run.train(settings, Console())
     except (KeyboardInterrupt, run.Interrupted) as stopped:
-        console.print(str(stopped) or f"stopped; the same command goes on from {settings.output}")
+        typer.echo(str(stopped) or f"stopped; the same command goes on from {settings.output}")
         raise typer.Exit(130) from None
 
 
@@ -71,5 +73,3 @@ def plan(config: TrainConfig) -> str:
 def _logits_gib(rollouts: int, tokens: int, vocabulary: int = 50_000) -> float:
     """Logits in float32, twice for their gradients, with a vocabulary of the usual size."""
     return 2 * 4 * rollouts * tokens * vocabulary / 2**30
-
-

@@ -153,5 +153,3 @@ def chat_text(messages: list[Message]) -> str:
     Sort xs.
     """
     return "\n".join(f"[{message['role']}]\n{message['content']}" for message in messages)
-
-

@@ -76,6 +76,11 @@ SHORTEST_PREFIX = 16
 """Tokens from which on sharing a prefix is worth it."""
 
 
+FIRST_ROUND = 16
+"""Tokens drawn before a batch lets go of the rows that have ended; each later round is twice as long. A batch is as slow
+as its longest row, and most messages are short."""
+
+
 def common_prefix(prompts: Sequence[list[int]]) -> int:
     """How many tokens all prompts begin with, leaving each at least one of its own.
 
@@ -119,15 +124,23 @@ class Transformers:
         self._state = torch.Generator().manual_seed(seed).get_state()
 
     def generate(self, prompts: Sequence[list[int]], sampling: Sampling) -> list[Generated]:
-        order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
-        found: list[Generated | None] = [None] * len(prompts)
-        for start in range(0, len(order), self._batch):
-            part = order[start : start + self._batch]
-            for i, generated in zip(part, self._generate([prompts[i] for i in part], sampling), strict=True):
-                found[i] = generated
-        return [each for each in found if each is not None]
+        found = [Generated([], [] if self._logprobs else None) for _ in prompts]
+        going, size, left = list(range(len(prompts))), FIRST_ROUND, sampling.max_tokens
+        while going and left > 0:
+            going.sort(key=lambda i: len(prompts[i]) + len(found[i].ids))
+            for start in range(0, len(going), self._batch):
+                part = going[start : start + self._batch]
+                drawn = self._draw([prompts[i] + found[i].ids for i in part], sampling, min(size, left))
+                for i, new in zip(part, drawn, strict=True):
+                    found[i].ids.extend(new.ids)
+                    if found[i].logprobs is not None:
+                        found[i].logprobs.extend(new.logprobs or ())  # type: ignore[union-attr]
+            left, size = left - size, 2 * size
+            going = [i for i in going if found[i].ids[-1] not in self._eos]
+        return found
 
-    def _generate(self, prompts: list[list[int]], sampling: Sampling) -> list[Generated]:
+    def _draw(self, prompts: list[list[int]], sampling: Sampling, most: int) -> list[Generated]:
+        """At most `most` tokens for each prompt."""
         import torch
 
         width = max(map(len, prompts))
@@ -146,7 +159,7 @@ class Transformers:
             if sampling.temperature > 0
             else {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
         )
-        with torch.inference_mode(), self._own_randomness(), _no_defaults(self._model):
+        with torch.inference_mode(), self._own_randomness(), _as_it_is(self._model):
             cache = None
             if shared:
                 cache = self._model(input_ids=ids[:1, :shared], use_cache=True, logits_to_keep=1).past_key_values
@@ -155,7 +168,7 @@ class Transformers:
                 input_ids=ids,
                 past_key_values=cache,
                 attention_mask=mask,
-                max_new_tokens=sampling.max_tokens,
+                max_new_tokens=most,
                 eos_token_id=self._eos,
                 pad_token_id=self._pad,
                 return_dict_in_generate=True,
@@ -189,15 +202,21 @@ class Transformers:
 
 
 @contextmanager
-def _no_defaults(model: Any) -> Iterator[None]:
-    """Generation without the model's own defaults: a chat model's repetition penalty is no part of what is trained."""
+def _as_it_is(model: Any) -> Iterator[None]:
+    """The model alone: no dropout, and no generation defaults of its own.
+
+    A chat model's repetition penalty, say, is no part of what is trained.
+    """
     from transformers import GenerationConfig
 
     plain = model.get_base_model() if hasattr(model, "get_base_model") else model
     kept, plain.generation_config = plain.generation_config, GenerationConfig()
+    training = model.training
+    model.eval()
     try:
         yield
     finally:
+        model.train(training)
         plain.generation_config = kept
 
 

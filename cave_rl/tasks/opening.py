@@ -23,6 +23,4 @@ def opening(task: Task, config: PromptConfig, examples: Sequence[Task] = ()) -> 
         for each in examples[: config.examples]
     ]
     descriptions = [describe(item, shapes=config.shapes) for item in task.injected]
-    return config.build().opening(
-        descriptions, task.turns[0].query, instructions=config.instructions, examples=shown
-    )
+    return config.build().opening(descriptions, task.turns[0].query, instructions=config.instructions, examples=shown)

@@ -124,9 +124,7 @@ class Suite:
             raise SuiteError(f"no split {split!r}: {', '.join(SPLITS)}{_nearest(str(split), SPLITS)}")
         return [name for name, family in self.families.items() if family.held_out == (split == "heldout")]
 
-    def select(
-        self, split: Split, *, families: Sequence[str] | None = None, tags: Sequence[str] = ()
-    ) -> list[str]:
+    def select(self, split: Split, *, families: Sequence[str] | None = None, tags: Sequence[str] = ()) -> list[str]:
         """The families of a split, narrowed to those named and to those that have all the tags.
 
         Raises:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import copy
 import itertools
+import os
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +26,10 @@ from cave_rl.runtime.pool import Pool
 from cave_rl.tasks.config import EpisodeConfig
 from cave_rl.tasks.episode import Episode
 from cave_rl.tasks.suite import Suite
-from cave_rl.training.config import TrainConfig
+from cave_rl.training.config import ConfigError, TrainConfig
 
-# Renders what SmolLM2's own template renders, and tool calls too: TRL asks every environment's template for that,
-# even of an
-# environment without tools. It stands in where the model's own cannot; no token of an episode is rendered by it.
+# Renders what SmolLM2's own template renders, and tool calls too: TRL asks every environment's template for that, even
+# of an environment without tools. It stands in where the model's own cannot; no token of an episode is rendered by it.
 TOOL_TEMPLATE = """{%- for m in messages -%}
 {{- '<|im_start|>' + m.role + '\\n' + (m.content or '') -}}
 {%- for call in (m.tool_calls or []) -%}
@@ -195,26 +197,17 @@ def trl_tokenizer(tokenizer: Any) -> Any:
     return stand_in
 
 
-def make_trainer(
-    config: TrainConfig, model: Any, tokenizer: Any, suite: Suite, pool: Pool, callbacks: Sequence[Any] = ()
-) -> Any:
-    """A GRPOTrainer over a suite.
+def arguments(config: TrainConfig) -> Any:
+    """The GRPOConfig of a run: what training on episodes needs, and above it what `train.grpo` says.
 
     Raises:
-        ChatTemplateError: the tokenizer's template cannot serve a multi-turn environment.
-        SuiteError: no family fits.
+        ConfigError: TRL does not know a key of `train.grpo`, or refuses a value.
     """
     import torch
-    from datasets import Dataset
-    from peft import LoraConfig
-    from trl import GRPOConfig, GRPOTrainer
-
-    from cave_rl.training.prefix import PrefixGRPOTrainer
+    from trl import GRPOConfig
 
     part = config.train
     micro = part.micro_batch or part.rollouts
-    chat = Chat(tokenizer, role=config.env.prompt.observation_role)
-    world = World(suite, pool, config.env, Path(config.output) / "traces.jsonl")
     cpu = not torch.cuda.is_available()
     settings: dict[str, Any] = {
         "output_dir": str(Path(config.output) / "checkpoints"),
@@ -247,6 +240,37 @@ def make_trainer(
         "disable_tqdm": True,
         "log_completions": False,
     }
+    known = [field.name for field in fields(GRPOConfig)]
+    for key in part.grpo:
+        if key not in known:
+            near = get_close_matches(key, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ": trl.GRPOConfig has no such field"
+            raise ConfigError(f"unknown key 'train.grpo.{key}'{hint}")
+    try:
+        return GRPOConfig(**{**settings, **part.grpo})
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"TRL refuses this configuration: {error}") from error
+
+
+def make_trainer(
+    config: TrainConfig, model: Any, tokenizer: Any, suite: Suite, pool: Pool, callbacks: Sequence[Any] = ()
+) -> Any:
+    """A GRPOTrainer over a suite.
+
+    Raises:
+        ChatTemplateError: the tokenizer's template cannot serve a multi-turn environment.
+        ConfigError: TRL refuses the configuration.
+        SuiteError: no family fits.
+    """
+    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # the hooks are TRL's experimental ones: pinned, and tested
+    from datasets import Dataset
+    from peft import LoraConfig
+    from trl import GRPOTrainer
+
+    from cave_rl.training.prefix import PrefixGRPOTrainer
+
+    chat = Chat(tokenizer, role=config.env.prompt.observation_role)
+    world = World(suite, pool, config.env, Path(config.output) / "traces.jsonl")
     lora = config.model.lora
     adapter = lora and LoraConfig(
         r=lora.r,
@@ -255,12 +279,12 @@ def make_trainer(
         target_modules=lora.target_modules,
         task_type="CAUSAL_LM",
     )
-    arguments = GRPOConfig(**{**settings, **part.grpo})
-    alone = arguments.world_size == 1 and not arguments.gradient_checkpointing
+    settings = arguments(config)
+    alone = settings.world_size == 1 and not settings.gradient_checkpointing
     return (PrefixGRPOTrainer if alone else GRPOTrainer)(
         model=model,
         processing_class=trl_tokenizer(tokenizer),
-        args=arguments,
+        args=settings,
         train_dataset=Dataset.from_list(rows(suite, config)),
         reward_funcs=[solved],
         environment_factory=environment_class(world),

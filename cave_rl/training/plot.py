@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,21 +25,23 @@ def learning_curve(history: Sequence[dict[str, Any]], rows: Sequence[Row], title
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import MaxNLocator
 
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4.2), width_ratios=(3, 2), layout="constrained")
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(12, 4.4), width_ratios=(1, 1), layout="constrained")
     points = [(entry["step"], 100 * entry["solved"]) for entry in history if "solved" in entry]
     steps, values = [step for step, _ in points], [value for _, value in points]
     left.plot(steps, values, "o", color="0.7", markersize=4, label="one step")
     left.plot(steps, _running(values), color="C0", linewidth=2, label=f"mean of the last {WINDOW}")
-    left.set(xlabel="GRPO step", ylabel="episodes solved (%)", ylim=(0, 100), title="in training, T=1")
+    left.set(xlabel="GRPO step", ylabel="episodes solved (%)", ylim=(0, 100), title="in training, sampled")
     left.legend(loc="lower right", frameon=False)
-    names = [f"{row.table}\n{row.decoding}" for row in rows]
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
+    names = [f"{textwrap.fill(row.table, 16)}\n{row.decoding}" for row in rows]
     for offset, color, side in ((-0.18, "0.65", "before"), (0.18, "C0", "after")):
         found = [getattr(row, side) for row in rows]
         errors = [[100 * (e.mean - e.low) for e in found], [100 * (e.high - e.mean) for e in found]]
         places = [i + offset for i in range(len(rows))]
         right.bar(places, [100 * e.mean for e in found], 0.34, yerr=errors, color=color, capsize=3, label=side)
-    right.set_xticks(range(len(rows)), names, fontsize=7)
+    right.set_xticks(range(len(rows)), names, fontsize=8)
     right.set(ylim=(0, 100), title="evaluated, 95 % intervals")
     right.legend(loc="upper right", frameon=False)
     for axes in (left, right):

@@ -37,7 +37,9 @@ def load(name: str, dtype: str = "auto") -> Loaded:
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # the run's own bars are the ones to look at
     kind = _dtype(dtype)
     directory = obtain(name)
     device = "cuda" if torch.cuda.is_available() else "cpu"

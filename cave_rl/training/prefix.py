@@ -32,9 +32,7 @@ class PrefixGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
         prompts = [
             row[mask.bool()].tolist()
-            for row, mask in zip(
-                input_ids[:, :-logits_to_keep], attention_mask[:, :-logits_to_keep], strict=True
-            )
+            for row, mask in zip(input_ids[:, :-logits_to_keep], attention_mask[:, :-logits_to_keep], strict=True)
         ]
         shared = common_prefix(prompts)
         if shared < SHORTEST_PREFIX or any(value is not None and value is not False for value in kwargs.values()):

@@ -52,18 +52,21 @@ def train(config: TrainConfig, console: Console | None = None) -> list[Row]:
         The lines of the before/after table.
 
     Raises:
-        ConfigError: the directory holds another run.
+        ConfigError: the directory holds another run, or TRL refuses the configuration.
         Interrupted: Ctrl-C; what was reached is saved.
         Fault, SuiteError, ModelError, ChatTemplateError: it cannot start.
     """
     console = console or Console()
-    directory = _claim(config)
+    directory = _directory(config)
     if (directory / "summary.json").is_file():
-        console.print(f"{directory} is done already; remove it, or choose another output, to run again.")
-        console.print((directory / "summary.md").read_text(), markup=False)
+        told = f"{directory} is done already; remove it, or choose another output, to run again."
+        console.print(f"{told}\n{(directory / 'summary.md').read_text()}", markup=False, soft_wrap=True)
         return []
     suite = registry.find(config.suite.name)
+    _check(config, suite)
     loaded = policy.load(config.model.name, config.model.dtype)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "config.yaml").write_text(dump(config))  # from here on it is this run's
     with Pool(Confinement(require=config.confinement, memory_mb=config.memory_mb)) as pool:
         run = _Run(config, directory, suite, loaded, pool, console)
         before = run.evaluate("before")
@@ -140,9 +143,7 @@ class _Run:
                 "The same command goes on from here"
             )
 
-    def finish(
-        self, before: dict[tuple[str, str], Evaluation], after: dict[tuple[str, str], Evaluation]
-    ) -> list[Row]:
+    def finish(self, before: dict[tuple[str, str], Evaluation], after: dict[tuple[str, str], Evaluation]) -> list[Row]:
         """Writes and shows the table, episodes and the plot."""
         rows = [compare(*key, before[key], after[key]) for key in before]
         history = traces.read(self.directory / "metrics.jsonl")
@@ -162,8 +163,8 @@ class _Run:
         }
         (self.directory / "summary.json").write_text(json.dumps(summary, indent=1))
         self.console.print(as_table(rows))
-        self.console.print(shown, markup=False)
-        self.console.print(f"{spent}\n{self.directory}: summary.md, learning_curve.png, adapter/, traces.jsonl")
+        written = f"{self.directory}: summary.md, learning_curve.png, adapter/, traces.jsonl"
+        self.console.print(f"{shown}\n{spent}\n{written}", markup=False, soft_wrap=True)
         return rows
 
     def _evaluate(
@@ -194,7 +195,7 @@ class _Run:
         (self.directory / "times.json").write_text(json.dumps(times))
 
 
-def _claim(config: TrainConfig) -> Path:
+def _directory(config: TrainConfig) -> Path:
     """The run's directory, new or of the very same configuration.
 
     Raises:
@@ -204,9 +205,21 @@ def _claim(config: TrainConfig) -> Path:
     path = directory / "config.yaml"
     if path.is_file() and path.read_text() != dump(config):
         raise ConfigError(f"{directory} holds a run of another configuration: choose another output, or remove it")
-    directory.mkdir(parents=True, exist_ok=True)
-    path.write_text(dump(config))
     return directory
+
+
+def _check(config: TrainConfig, suite: Suite) -> None:
+    """Finds now what would otherwise be found after the first evaluation, or after training.
+
+    Raises:
+        ConfigError, SuiteError: TRL refuses the configuration, or no family fits.
+    """
+    from cave_rl.training.grpo import arguments
+
+    suite.select("train", families=config.suite.families, tags=config.suite.tags)
+    for table in config.eval.tables:
+        suite.select(table.split, families=table.families, tags=table.tags)
+    arguments(config)
 
 
 def _tell(bar: Progress, task: TaskID, done: int) -> None:

@@ -115,6 +115,7 @@ def test_faults_are_shown_and_left_out() -> None:
     assert result.exit_code == 0, result.output
     assert "faults (left out)" in result.stdout
     assert "fault 2" in result.stdout
+    assert "cave-rl: 2 of 4 episodes failed on our side, the first by SetupFault: " in result.stderr
     found = json.loads(call("Halves-v0", "-m", "gold", "-n", 4, "--json").stdout)
     assert (found["faults"], found["success"]["mean"], found["families"]) == (2, 1.0, {"good": 1.0})
     nothing = call("Halves-v0", "-m", "gold", "-n", 2, "--family", "broken")

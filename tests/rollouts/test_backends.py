@@ -13,7 +13,7 @@ from cave_rl.rollouts import Chat, Generated, Sampling, Scripted, Transformers
 from cave_rl.training import policy
 from tests.training import tiny
 
-GREEDY = Sampling(temperature=0.0, max_tokens=16)
+GREEDY = Sampling(temperature=0.0, max_tokens=40)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_the_warm_model_writes_gold(model: Any, chat: Chat, prompts: list[list[i
 def test_logprobs_are_those_of_a_plain_forward_pass(
     model: Any, chat: Chat, prompts: list[list[int]], temperature: float
 ) -> None:
-    found = backend(model, chat, logprobs=True).generate(prompts, Sampling(temperature=temperature, max_tokens=12))
+    found = backend(model, chat, logprobs=True).generate(prompts, Sampling(temperature=temperature, max_tokens=40))
     for prompt, generated in zip(prompts, found, strict=True):
         assert generated.logprobs is not None
         assert len(generated.logprobs) == len(generated.ids)
@@ -116,6 +116,38 @@ def test_nothing_is_drawn_by_a_model_s_own_defaults(model: Any, chat: Chat, prom
     for sampling in (GREEDY, Sampling(temperature=1.5, max_tokens=16)):
         plain = backend(model, chat, seed=3).generate(prompts, sampling)
         assert backend(opinionated, chat, seed=3).generate(prompts, sampling) == plain
+
+
+def test_a_model_in_training_is_asked_without_dropout(model: Any, chat: Chat, prompts: list[list[int]]) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    settings = LoraConfig(r=2, lora_dropout=0.9, target_modules="all-linear", task_type="CAUSAL_LM")
+    adapted = get_peft_model(copy.deepcopy(model), settings)
+    with torch.no_grad():
+        for name, weight in adapted.named_parameters():
+            if "lora_B" in name:
+                weight.fill_(0.05)
+    adapted.eval()
+    expected = backend(adapted, chat).generate(prompts, GREEDY)
+    adapted.train()
+    assert backend(adapted, chat).generate(prompts, GREEDY) == expected
+    assert adapted.training, "it goes on as it was"
+
+
+def test_long_messages_go_on_beside_short_ones(model: Any, chat: Chat, prompts: list[list[int]]) -> None:
+    """Rows that have ended leave the batch: those that go on must not notice."""
+    (eos,) = chat.eos_ids
+    blind = Transformers(model, [chat.pad_id], chat.pad_id)  # never ends
+    (endless,) = blind.generate(prompts[:1], Sampling(temperature=0.0, max_tokens=70))
+    assert eos in endless.ids[:16]
+    stop = endless.ids[50]
+    first = endless.ids.index(stop)
+    ends = Transformers(model, [stop], chat.pad_id)
+    found = ends.generate(prompts, Sampling(temperature=0.0, max_tokens=70))
+    assert found[0].ids == endless.ids[: first + 1]
+    alone = [ends.generate([prompt], Sampling(temperature=0.0, max_tokens=70))[0].ids for prompt in prompts]
+    assert [each.ids for each in found] == alone
+    assert len({len(ids) for ids in alone}) > 1
 
 
 def test_no_prompts_give_nothing(model: Any, chat: Chat) -> None:

@@ -27,7 +27,7 @@ from cave_rl.tasks.episode import Episode
 from cave_rl.tasks.suite import SuiteError
 from cave_rl.tasks.task import Task, Turn
 from cave_rl.training import grpo, policy
-from cave_rl.training.config import TrainConfig
+from cave_rl.training.config import ConfigError, TrainConfig
 from tests.training import tiny
 
 BROKEN = Task([Turn("?", equals("x", 1))], setup="raise OSError('disk')", suite="Tiny-v0", family="broken")
@@ -235,9 +235,7 @@ def faulty(monkeypatch: pytest.MonkeyPatch, *which: int) -> None:
     monkeypatch.setattr(grpo.World, "episode", episode)
 
 
-def test_a_fault_is_no_reward_and_teaches_nothing(
-    pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fault_is_no_reward_and_teaches_nothing(pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     faulty(monkeypatch, 2, 4, 5, 6, 7)
     step = step_of(tiny.config(tmp_path, train__steps=1), pool, monkeypatch)
     bad, good = [2, 4, 5, 6, 7], [0, 1, 3]
@@ -328,8 +326,8 @@ def test_a_template_without_tools_is_stood_in_for_towards_trl_only() -> None:
     assert tokenizer.chat_template == tiny.CHATML
     chat = [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}, {"role": "assistant", "content": "c"}]
     for prompt in (True, False):
-        said = [each.apply_chat_template(chat, tokenize=False, add_generation_prompt=prompt) for each in (tokenizer, stand_in)]
-        assert said[0] == said[1]
+        own = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=prompt)
+        assert stand_in.apply_chat_template(chat, tokenize=False, add_generation_prompt=prompt) == own
     assert grpo.trl_tokenizer(stand_in) is stand_in
 
 
@@ -352,10 +350,24 @@ def test_anything_of_trl_s_configuration_can_be_set(pool: Pool, tmp_path: Path) 
     assert trainer.tools == []
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"learning_rat": 1}, "unknown key 'train.grpo.learning_rat'; did you mean 'learning_rate'?"),
+        ({"zzz": 1}, "unknown key 'train.grpo.zzz': trl.GRPOConfig has no such field"),
+        ({"num_generations": 3}, "TRL refuses this configuration: .*divisible"),
+    ],
+)
+def test_what_trl_would_refuse_is_told_as_configuration(given: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        grpo.arguments(tiny.config("out", train__grpo=given))
+
+
 def test_the_trainer_s_own_generation_gives_the_same_tokens(pool: Pool, tmp_path: Path) -> None:
     """It is used where the model is served or sharded. The likeliest token alone may be drawn, so both must agree."""
     loaded = policy.load(tiny.directory(), "float32")
-    trainer = grpo.make_trainer(tiny.config(tmp_path, rollout__top_k=1), loaded.model, loaded.tokenizer, tiny.suite, pool)
+    config = tiny.config(tmp_path, rollout__top_k=1)
+    trainer = grpo.make_trainer(config, loaded.model, loaded.tokenizer, tiny.suite, pool)
     chat = Chat(loaded.tokenizer)
     prompts = [
         chat.opening(tiny.conversation(tiny.suite.task("test", family, i), random.Random(0))[:2])

@@ -58,7 +58,7 @@ def test_the_type_is_what_the_machine_computes_in_unless_told() -> None:
 
 @pytest.mark.parametrize("name", ["float33", "nn", "int8x", ""])
 def test_an_unknown_type_is_told(name: str) -> None:
-    with pytest.raises(ConfigError, match="no dtype .*: auto, float32, bfloat16, float16"):
+    with pytest.raises(ConfigError, match=r"no dtype .*: auto, float32, bfloat16, float16"):
         policy.load(tiny.directory(), name)
 
 

@@ -44,7 +44,7 @@ def make(pool: Pool, tmp_path: Path) -> Make:
 
 
 def batch(prompts: list[list[int]], lengths: tuple[int, ...] = (5, 3, 1, 4)) -> dict[str, torch.Tensor]:
-    """Prompts padded on the left, made-up completions padded on the right; some of their tokens are the environment's."""
+    """Prompts padded on the left, made-up completions on the right; some tokens are the environment's."""
     rng, pad = random.Random(1), tiny.tokenizer().pad_token_id
     width, longest = max(map(len, prompts)), max(lengths)
     completions = [[rng.randrange(5, 250) for _ in range(length)] for length in lengths]
@@ -105,7 +105,8 @@ def test_the_same_gradients(make: Make, prompts: list[list[int]], lora: dict[str
     ours, theirs = gradients(PrefixGRPOTrainer), gradients(GRPOTrainer)
     for name in weights:
         assert theirs[name].abs().max() > 0, name
-        torch.testing.assert_close(ours[name], theirs[name], atol=1e-5, rtol=1e-3, msg=lambda told, n=name: f"{n}: {told}")
+        apart = (ours[name] - theirs[name]).abs().max() / theirs[name].abs().max()
+        assert apart < 1e-4, (name, apart)
 
 
 def test_the_beginning_is_computed_once(make: Make) -> None:

@@ -18,10 +18,11 @@ from cave_rl.evaluation import Evaluation
 from cave_rl.rewards.assertions import equals
 from cave_rl.runtime.errors import Fault
 from cave_rl.tasks import registry
-from cave_rl.tasks.suite import Suite
+from cave_rl.tasks.suite import Suite, SuiteError
 from cave_rl.tasks.task import Task, Turn
 from cave_rl.training import policy, run
 from cave_rl.training.config import ConfigError, TrainConfig, load
+from cave_rl.training.models import ModelError
 from cave_rl.training.progress import Stopper
 from cave_rl.training.run import Interrupted
 from tests.training import tiny
@@ -146,7 +147,8 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(
     whole = Path(done[0].output)
     for name in ("traces.jsonl", "before.jsonl", "after.jsonl"):
         mine, theirs = lines(directory / name), lines(whole / name)
-        assert [(row["task"], row["messages"]) for row in mine] == [(row["task"], row["messages"]) for row in theirs], name
+        assert [row["task"] for row in mine] == [row["task"] for row in theirs], name
+        assert [row["messages"] for row in mine] == [row["messages"] for row in theirs], name
     mine, theirs = lines(directory / "metrics.jsonl"), lines(whole / "metrics.jsonl")
     assert [row["step"] for row in mine] == [1, 2, 3]
     assert [row["loss"] for row in mine] == pytest.approx([row["loss"] for row in theirs], abs=1e-6)
@@ -182,10 +184,11 @@ def test_a_run_that_was_killed_goes_on_from_its_checkpoint(
 
 
 def test_a_second_interrupt_ends_it_at_once() -> None:
-    with Stopper() as stopper, pytest.raises(KeyboardInterrupt):
+    with Stopper() as stopper:
         signal.raise_signal(signal.SIGINT)
         assert stopper.asked
-        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
 
 
 def test_an_evaluation_that_was_interrupted_is_measured_again_and_counted_once(
@@ -244,13 +247,32 @@ def test_where_every_episode_fails_on_our_side_the_run_says_so(tmp_path: Path) -
     assert not (tmp_path / "out" / "before.jsonl").exists()
 
 
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"train__grpo": {"learning_rat": 1}}, "train.grpo.learning_rat"),
+        ({"suite__tags": ["hard"]}, "no family in split 'train' with the tags hard"),
+        ({"eval__tables": [{"split": "heldout", "families": ["put"]}]}, "no family 'put' in split 'heldout'"),
+        ({"model__name": "./nowhere"}, "no directory"),
+    ],
+)
+def test_what_is_wrong_is_told_at_once_and_leaves_nothing_behind(
+    tmp_path: Path, wrong: dict[str, Any], told: str
+) -> None:
+    """Put right, the run may begin in the same directory."""
+    with pytest.raises((ConfigError, SuiteError, ModelError), match=told):
+        run.train(tiny.config(tmp_path / "out", **wrong), quiet())
+    assert not (tmp_path / "out").exists()
+
+
 def test_what_was_learned_is_shown_by_episodes_of_different_families() -> None:
     def row(family: str, solved: bool, fault: str | None = None) -> dict[str, Any]:
-        messages = [] if fault else [{"role": "user", "content": f"do {family}"}, {"role": "assistant", "content": "x = 1"}]
-        return {"family": family, "solved": solved, "fault": fault, "messages": messages}
+        said = [{"role": "user", "content": f"do {family}"}, {"role": "assistant", "content": "x = 1"}]
+        return {"family": family, "solved": solved, "fault": fault, "messages": [] if fault else said}
 
-    before = Evaluation("", [row("a", False), row("a", False), row("b", True), row("c", False, "disk"), row("d", False)])
-    after = Evaluation("", [row("a", True), row("a", True), row("b", True), row("c", True), row("d", True)])
+    old = [row("a", False), row("a", False), row("b", True), row("c", False, "disk"), row("d", False)]
+    before = Evaluation("", old)
+    after = Evaluation("", [row(family, True) for family in "aabcd"])
     shown = run._examples(before, after)
     assert [line for line in shown.splitlines() if line.startswith("[")] == ["[a]", "[d]"]
     assert "do a" in shown
