@@ -1,4 +1,4 @@
-"""A suite of your own in one file: orders with an invariant, two turns, a near miss. Run it: python examples/orders.py"""
+"""A suite of your own in one file: orders with an invariant, two turns, a near miss: python examples/orders.py."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ def main() -> None:
     """Plays one task by its gold."""
     cave_rl.register(suite)
     env = gym.make("cave_rl/Orders-v0")
-    observation, info = env.reset(seed=0)
+    env.reset(seed=0)
     total, over = 0.0, False
     while not over:
         episode = env.unwrapped.episode
         cells = episode.task.turns[episode.turn].gold
         message = f"```python\n{cells[0]}\n```" if episode.turn_steps == 0 else "Done."
-        observation, reward, terminated, truncated, info = env.step(message)
+        _, reward, terminated, truncated, info = env.step(message)
         total, over = total + reward, terminated or truncated
     env.close()
     print(f"reward {total}, solved {info['solved']}")

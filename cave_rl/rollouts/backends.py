@@ -77,8 +77,10 @@ SHORTEST_PREFIX = 16
 
 
 FIRST_ROUND = 16
-"""Tokens drawn before a batch lets go of the rows that have ended; each later round is twice as long. A batch is as slow
-as its longest row, and most messages are short."""
+"""Tokens drawn before a batch lets go of the rows that have ended; each later round is twice as long.
+
+A batch is as slow as its longest row, and most messages are short.
+"""
 
 
 def common_prefix(prompts: Sequence[list[int]]) -> int:

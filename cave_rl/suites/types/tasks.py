@@ -756,4 +756,5 @@ def pay_and_report(rng: random.Random) -> Task:
     return Task((first, second), variables=(Variable("account", account),), types=(Type(Account),), difficulty=3)
 
 
-suite.examples = tuple(suite.task("train", family, 0) for family in ("increase", "sort_list", "set_key"))
+# Of trained families, but of a split of their own: no prompt shows the solution of a task that is trained or tested on.
+suite.examples = tuple(suite.task("validation", family, 0) for family in ("increase", "sort_list", "set_key"))
