@@ -3,20 +3,22 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+TORCH ?= torch==2.13.0
 BIN := $(VENV)/bin
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help quickstart test lint types install docs clean
+.PHONY: help quickstart test lint types install clean
 
 help:  ## Show what can be made.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
-# torch goes first, alone: the CPU build where the index offers one, and no later package can then pull another.
+# torch goes first, alone, so that no later package chooses its build. On Linux the default index gives the CUDA build;
+# for the much smaller CPU build: make TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu" ...
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "cave-rl needs Python 3.11 or newer: make PYTHON=python3.11 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet torch==2.13.0
+	$(BIN)/python -m pip install --quiet $(TORCH)
 	$(BIN)/python -m pip install --quiet --editable '.[train,dev]'
 	touch $@
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from importlib.metadata import requires
 
 from cave_rl.confinement import ConfinementError
 from cave_rl.runtime.errors import Fault
+from cave_rl.runtime.extras import advice
 from cave_rl.semantic.template import ChatTemplateError
 from cave_rl.semantic.texts import PromptFileError
 from cave_rl.tasks.suite import SuiteError
@@ -38,19 +38,3 @@ def tell(error: BaseException) -> str | None:
     missing = re.search(r"No module named '([\w.]+)'", str(error)) if isinstance(error, Fault) else None
     hint = advice(missing[1]) if missing else None
     return f"{error}\n{hint}" if hint else str(error)
-
-
-def advice(module: str) -> str | None:
-    """How to get a module that one of our extras installs; None for any other module."""
-    extra = _extras().get(module)
-    return f"{module} is not installed; it comes with: pip install 'cave-rl[{extra}]'" if extra else None
-
-
-def _extras() -> dict[str, str]:
-    """The extra that installs each optional package, `dev` aside."""
-    found: dict[str, str] = {}
-    for requirement in requires("cave-rl") or []:
-        match = re.match(r"""([\w.-]+).*extra == ['"](\w+)['"]""", requirement)
-        if match and match[2] != "dev":
-            found.setdefault(match[1].replace("-", "_"), match[2])
-    return found

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cave_rl.confinement import Confinement
+from cave_rl.evaluation.bar import progress_bar
 from cave_rl.evaluation.evaluate import Evaluation, Player, choose
 from cave_rl.evaluation.evaluate import evaluate as run
 from cave_rl.rollouts import traces
@@ -32,6 +33,7 @@ def evaluate(
     family: Annotated[list[str] | None, typer.Option(help="Only this family; may be repeated.")] = None,
     temperature: Annotated[float, typer.Option("--temperature", "-t", min=0.0, help="0 is greedy.")] = 1.0,
     max_tokens: Annotated[int, typer.Option(min=1, help="Most tokens of one message.")] = 256,
+    budget: Annotated[int | None, typer.Option(min=1, help="Most tokens of an episode after its prompt.")] = None,
     max_steps: Annotated[int, typer.Option(min=1, help="Messages before a turn is judged as it stands.")] = 8,
     style: Annotated[str, typer.Option(help="Prompt style: cave, or compact for small models.")] = "cave",
     examples: Annotated[int, typer.Option(min=0, help="Few-shot examples to show.")] = 0,
@@ -54,11 +56,10 @@ def evaluate(
     found = registry.find(suite)
     chosen = choose(found, split, tasks, families=family, tags=tag or ())  # type: ignore[arg-type]
     console = Console(stderr=as_json)
-    play = _player(model, Sampling(temperature=temperature, max_tokens=max_tokens), dtype, seed)
+    play = _player(model, Sampling(temperature=temperature, max_tokens=max_tokens), dtype, seed, budget)
     config = EpisodeConfig(max_steps=max_steps, prompt=PromptConfig(style=style, examples=examples))
-    from cave_rl.cli.output import counting
-
-    with Pool(Confinement()) as pool, counting(console, f"{suite} {split}", tasks * rollouts) as progress:
+    with Pool(Confinement()) as pool, progress_bar(console) as bar:
+        shown = bar.add_task(f"{suite} {split}", total=tasks * rollouts, note="")
         evaluation = run(
             play,
             chosen,
@@ -69,7 +70,7 @@ def evaluate(
             seed=seed,
             examples=found.examples,
             concurrency=concurrency,
-            progress=progress,
+            progress=lambda done: bar.update(shown, completed=done),
         )
     if output is not None:
         (output / "traces.jsonl").unlink(missing_ok=True)
@@ -87,12 +88,12 @@ def evaluate(
         raise typer.Exit(1)
 
 
-def _player(model: str, sampling: Sampling, dtype: str, seed: int) -> Player:
+def _player(model: str, sampling: Sampling, dtype: str, seed: int, budget: int | None) -> Player:
     if model in POLICIES:
         return lambda episodes: play_messages(episodes, POLICIES[model])
     from cave_rl.training import policy
 
-    return policy.load(model, dtype).player(sampling, seed=seed)
+    return policy.load(model, dtype).player(sampling, budget=budget, seed=seed)
 
 
 def _table(evaluation: Evaluation) -> Table:
@@ -104,6 +105,8 @@ def _table(evaluation: Evaluation) -> Table:
         table.add_row(family, f"{100 * share:.1f} %")
     table.add_section()
     table.add_row("all (95 % interval, clustered by family)", str(evaluation.success()) if evaluation.scored else "-")
+    if len(summary["pass_at"]) > 1:
+        table.add_row("pass@k", ", ".join(f"{k}: {100 * share:.1f} %" for k, share in summary["pass_at"].items()))
     stops = ", ".join(f"{name} {count}" for name, count in sorted(summary["stops"].items()))
     table.add_row("ended by", stops)
     table.add_row("faults (left out)", str(evaluation.faults))

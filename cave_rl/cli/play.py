@@ -6,11 +6,10 @@ from typing import Any
 
 from cave_rl.confinement import Confinement
 from cave_rl.envs.env import CaveEnv
-from cave_rl.rewards.assertions import AnswerContains
+from cave_rl.rollouts import messages
 from cave_rl.runtime.errors import Fault
-from cave_rl.semantic.parsing import fenced
 from cave_rl.tasks.config import EpisodeConfig
-from cave_rl.tasks.task import Task, TaskError, Turn
+from cave_rl.tasks.task import Task, TaskError
 
 
 def gold(task: Task, *, config: EpisodeConfig, confinement: Confinement, seed: int = 0) -> dict[str, Any]:
@@ -23,16 +22,12 @@ def gold(task: Task, *, config: EpisodeConfig, confinement: Confinement, seed: i
     env = CaveEnv(task=task, config=config, confinement=confinement)
     steps: list[dict[str, Any]] = []
     try:
-        env.reset(seed=seed)
         for number, turn in enumerate(task.turns, 1):
             if not turn.gold and not turn.refusal:
                 raise TaskError(f"turn {number} of {task.id} has no gold to play")
-            for message in [*map(fenced, turn.gold), _answer(turn)]:
-                steps.append(_step(env, message))
-                if steps[-1]["verdicts"] or env.episode.over:  # the turn has ended, by its step limit perhaps
-                    break
-            if env.episode.over:
-                break
+        env.reset(seed=seed)
+        while not env.episode.over:
+            steps.append(_step(env, messages.gold(env.episode)))
         return {"steps": steps, "reward": env.episode.reward, "solved": env.episode.solved}
     finally:
         env.close()
@@ -49,9 +44,3 @@ def _step(env: CaveEnv, message: str) -> dict[str, Any]:
         "reward": reward,
         "verdicts": info.get("verdicts", []),
     }
-
-
-def _answer(turn: Turn) -> str:
-    """A final answer that holds what the turn wants said."""
-    wanted = [each.text for each in turn.assertions if isinstance(each, AnswerContains)]
-    return "; ".join(wanted) or "Done."

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Annotated, Any, cast
 
 import typer
 
 from cave_rl.cli import output, play
 from cave_rl.confinement import Confinement, Level
+from cave_rl.runtime.nearest import nearest
 from cave_rl.tasks import registry
 from cave_rl.tasks.config import EpisodeConfig, PromptConfig
 from cave_rl.tasks.opening import opening
@@ -85,9 +85,8 @@ def _choose(suite: Suite, path: str | None, split: str | None, index: int) -> tu
             raise SuiteError(f"{suite.name} has no family in split {chosen!r}")
         return chosen, names[0], index
     if family not in suite.families:
-        near = get_close_matches(family, suite.families, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"`cave-rl list --families {suite.name}` lists them"
-        raise SuiteError(f"{suite.name} has no family {family!r}; {hint}")
+        hint = nearest(family, suite.families) or f"; `cave-rl list --families {suite.name}` lists them"
+        raise SuiteError(f"{suite.name} has no family {family!r}{hint}")
     if number and not number.isdecimal():
         raise SuiteError(f"a task is FAMILY/INDEX with a number from 0, such as {family}/3, not {path!r}")
     held_out = suite.families[family].held_out

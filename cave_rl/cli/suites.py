@@ -8,7 +8,7 @@ import typer
 
 from cave_rl.cli import output
 from cave_rl.tasks import registry
-from cave_rl.tasks.suite import SPLITS, Suite
+from cave_rl.tasks.suite import SPLITS, Suite, SuiteError
 
 
 def list_suites(
@@ -85,6 +85,8 @@ def _example(suite: Suite, family: str, held_out: bool) -> str:
     """What a task of the family asks, on one line."""
     try:
         task = suite.task("heldout" if held_out else "train", family, 0)
-    except ImportError as error:
-        return f"(needs {error.name})"
+    except SuiteError as error:
+        if isinstance(error.__cause__, ImportError):
+            return f"(needs {error.__cause__.name})"
+        raise
     return " / ".join(" ".join(turn.query.split()) for turn in task.turns)

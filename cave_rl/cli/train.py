@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
+from json import loads
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from cave_rl.tasks import registry
+from cave_rl.cli import output
 from cave_rl.training.config import TrainConfig, dump, load
 
 
@@ -17,6 +19,7 @@ def train(
     config: Annotated[Path, typer.Argument(help="A YAML file, such as configs/quickstart.yaml.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="Dotted overrides: train.steps=50 seed=1")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would run, and stop.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="At the end print the table as JSON only.")] = False,
 ) -> None:
     """Train a model in the environment by GRPO, evaluated before and after.
 
@@ -26,6 +29,7 @@ def train(
         cave-rl train configs/quickstart.yaml
         cave-rl train configs/quickstart.yaml seed=1 output=outputs/seed1 train.steps=60
         cave-rl train configs/quickstart.yaml --dry-run
+        cave-rl train configs/quickstart.yaml --json | jq '.[].difference.mean'
     """
     settings = load(config, overrides or [])
     if dry_run:
@@ -36,20 +40,24 @@ def train(
     logging.basicConfig(format="%(message)s")
     logging.getLogger("cave_rl").setLevel(logging.INFO)  # what a first run downloads and converts
     try:
-        run.train(settings, Console())
+        run.train(settings, Console(stderr=json))
     except (KeyboardInterrupt, run.Interrupted) as stopped:
-        typer.echo(str(stopped) or f"stopped; the same command goes on from {settings.output}")
+        typer.echo(str(stopped) or f"stopped; the same command goes on from {settings.output}", err=json)
         raise typer.Exit(130) from None
+    if json:
+        output.as_json(loads((Path(settings.output) / "summary.json").read_text())["rows"])
 
 
 def plan(config: TrainConfig) -> str:
-    """What a run would do, in numbers, and what memory it would want.
+    """What a run would do, in numbers, and what memory it would want. Where TRL is not installed it has no say.
 
     Raises:
-        ConfigError: the suite has no fitting family.
+        ConfigError, SuiteError, TaskError, PromptFileError: what the run would refuse; see `cave_rl.training.check`.
     """
+    from cave_rl.training.check import check
+
     part = config.train
-    suite = registry.find(config.suite.name)
+    suite = check(config, trl=importlib.util.find_spec("trl") is not None)
     families = suite.select("train", families=config.suite.families, tags=config.suite.tags)
     micro = part.micro_batch or part.rollouts
     decodings = 2 if config.eval.greedy else 1

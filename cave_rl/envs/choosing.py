@@ -40,7 +40,7 @@ class Chooser:
         """A task, and the seed of its run.
 
         Raises:
-            SuiteError: an unknown option, or a task that is not there.
+            SuiteError: an unknown option, one that does not fit, or a task that is not there.
         """
         options = dict(options or {})
         family, index, run = (int(rng.integers(bound)) for bound in (max(1, len(self._families)), _INDICES, 2**31))
@@ -48,12 +48,17 @@ class Chooser:
         name, number = options.pop("family", None), options.pop("index", None)
         if options:
             raise SuiteError(f"unknown reset option {next(iter(options))!r}: task, family, index")
-        if given is not None:
-            if not isinstance(given, Task):
-                raise SuiteError(f"options['task'] is a Task, not {type(given).__name__}")
-            return given, run
-        if self._task is not None:
-            return self._task, run
+        if given is not None and not isinstance(given, Task):
+            raise SuiteError(f"options['task'] is a Task, not {type(given).__name__}")
+        single = given if given is not None else self._task
+        if single is not None:
+            if name is not None or number is not None:
+                raise SuiteError("options['family'] and options['index'] choose from a suite: here a task is given")
+            return single, run
+        if name is not None and not isinstance(name, str):
+            raise SuiteError(f"options['family'] is a family's name, not {name!r}")
+        if number is not None and (not isinstance(number, (int, np.integer)) or number < 0):
+            raise SuiteError(f"options['index'] is a task's number in its family, from 0, not {number!r}")
         assert self.suite is not None
         chosen = self._families[family] if name is None else name
-        return self.suite.task(self._split, chosen, index if number is None else number), run
+        return self.suite.task(self._split, chosen, index if number is None else int(number)), run

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import gymnasium
+import numpy as np
 
 from cave_rl.confinement import Confinement
 from cave_rl.envs.choosing import Chooser
@@ -106,14 +107,21 @@ class CaveEnv(gymnasium.Env[str, str]):
 
         Raises:
             Fault: the runtime could not be started.
+            SuiteError: the options choose no task.
         """
-        super().reset(seed=seed)
+        super().reset(seed=int(seed) if isinstance(seed, np.integer) else seed)
         task, run = self._choose(self.np_random, options)
         self.close()
-        self._episode = Episode(
+        self._episode = None  # what cannot begin cannot be stepped
+        episode = Episode(
             task, pool=shared_pool(self._confinement), config=self.config, seed=run, examples=self._choose.examples
         )
-        begun = drive.run(self._episode.begin_steps())
+        try:
+            begun = drive.run(episode.begin_steps())
+        except BaseException:
+            episode.close()
+            raise
+        self._episode = episode
         self._show()
         return begun.observation, begun.info
 

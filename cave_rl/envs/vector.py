@@ -80,6 +80,10 @@ class CaveVectorEnv(VectorEnv[tuple[str, ...], tuple[str, ...], np.ndarray]):
         Args:
             seed: one seed for each, or one from which they are counted on, as in Gymnasium.
             options: as `CaveEnv.reset`, the same for all.
+
+        Raises:
+            Fault: a runtime could not be started; then none is left.
+            SuiteError: the options choose no task.
         """
         seeds = self._seeds(seed)
         if not self._generators:
@@ -88,9 +92,15 @@ class CaveVectorEnv(VectorEnv[tuple[str, ...], tuple[str, ...], np.ndarray]):
             for i, each in enumerate(seeds):
                 if each is not None:
                     self._generators[i] = np.random.default_rng(each)
+        episodes = [self._draw(i, options) for i in range(self.num_envs)]
         self._close_episodes()
-        self._episodes = [self._draw(i, options) for i in range(self.num_envs)]
-        begun = drive.run_all([episode.begin_steps() for episode in self._episodes])
+        self._episodes = episodes
+        self.closed = False  # Gymnasium closes only once what it takes for closed
+        try:
+            begun = drive.run_all([episode.begin_steps() for episode in episodes])
+        except BaseException:
+            self._close_episodes()
+            raise
         infos: dict[str, Any] = {}
         for i, result in enumerate(begun):
             infos = self._add_info(infos, result.info, i)
@@ -102,7 +112,7 @@ class CaveVectorEnv(VectorEnv[tuple[str, ...], tuple[str, ...], np.ndarray]):
         """Takes one message for each; the cells run together.
 
         Raises:
-            gymnasium.error.ResetNeeded: before the first reset.
+            gymnasium.error.ResetNeeded: before the first reset, or after `close`.
         """
         if not self._episodes:
             raise gymnasium.error.ResetNeeded("call reset() before step()")
@@ -149,8 +159,8 @@ class CaveVectorEnv(VectorEnv[tuple[str, ...], tuple[str, ...], np.ndarray]):
     def _seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
         if seed is None:
             return [None] * self.num_envs
-        if isinstance(seed, int):
-            return [seed + i for i in range(self.num_envs)]
+        if isinstance(seed, (int, np.integer)):
+            return [int(seed) + i for i in range(self.num_envs)]
         if len(seed) != self.num_envs:
             raise ValueError(f"{len(seed)} seeds for {self.num_envs} environments")
         return list(seed)
@@ -158,3 +168,4 @@ class CaveVectorEnv(VectorEnv[tuple[str, ...], tuple[str, ...], np.ndarray]):
     def _close_episodes(self) -> None:
         for episode in self._episodes:
             episode.close()
+        self._episodes = []

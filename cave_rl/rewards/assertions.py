@@ -63,7 +63,10 @@ class _OnVariable:
 
 @dataclass(frozen=True, slots=True)
 class Equals(_OnVariable):
-    """The variable has exactly this value: type and content, all the way down (1 is neither 1.0 nor True)."""
+    """The variable has exactly this value: type and content, all the way down (1 is neither 1.0 nor True).
+
+    The order of a dict's keys does not matter, unless the value is so large that it crosses as its digest.
+    """
 
     expected: Any
     weight: float = 1.0
@@ -75,7 +78,7 @@ class Equals(_OnVariable):
     def check(self, evidence: Evidence) -> list[Verdict]:
         actual = evidence.state[self.variable]
         if type(actual) is Digest:  # too large to cross whole: compared by the digest of what it should be
-            passed = actual.blake2b == digest(encode(self.expected))
+            passed = actual.blake2b == digest(encode(self.expected, evidence.classes))
         else:
             passed = same(actual, self.expected)
         message = "" if passed else f"{self.variable}: expected {show(self.expected)}, got {show(actual)}"
@@ -108,7 +111,7 @@ class Close(_OnVariable):
 
 @dataclass(frozen=True, slots=True)
 class Satisfies(_OnVariable):
-    """A predicate of the variable's value is true (`is True`: a value that merely looks true does not pass)."""
+    """A predicate of the variable's value is true: a bool (numpy's too), not a value that merely looks true."""
 
     predicate: Callable[[Any], bool]
     description: str
@@ -120,8 +123,10 @@ class Satisfies(_OnVariable):
 
     def check(self, evidence: Evidence) -> list[Verdict]:
         actual = evidence.state[self.variable]
-        passed = self.predicate(actual) is True
-        message = "" if passed else f"{self.variable}: not {self.description}: {show(actual)}"
+        said = self.predicate(actual)
+        passed = type(said).__name__ in ("bool", "bool_") and bool(said)
+        looks = "" if passed or not said else f" (the predicate returned {type(said).__name__}, not bool)"
+        message = "" if passed else f"{self.variable}: not {self.description}: {show(actual)}{looks}"
         return [Verdict(self.names[0], passed, self.weight, message)]
 
 

@@ -52,9 +52,11 @@ class Court:
         os.close(fds[0])
         assertions, changes = self._turns[request["turn"]]
         before, after = evidence["before"], evidence["after"]
-        gates = [self._unchanged(name, before[name], after.get(name)) for name in sorted(before.keys() - changes)]
-        idle = Evidence(self._state(before), self._state(before))
-        ended = Evidence(self._state(after), self._state(before), evidence["answer"])
+        kept = [name for name in evidence["kept"] if name not in changes]
+        gates = [self._unchanged(name, before[name], after.get(name)) for name in kept]
+        names = {cls: name for name, cls in self._classes.items()}
+        idle = Evidence(self._state(before), self._state(before), classes=names)
+        ended = Evidence(self._state(after), self._state(before), evidence["answer"], names)
         return {
             "verdicts": [verdict.as_dict() for verdict in [*judge(assertions, ended), *gates]],
             "idle": [verdict.passed for verdict in judge(assertions, idle)],

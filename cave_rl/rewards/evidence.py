@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
+from cave_rl.runtime.nearest import nearest
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = 120
 _REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = _REPR.maxset = 12
@@ -22,7 +25,11 @@ def show(value: Any) -> str:
         text = text if len(text) <= 300 else text[:300] + "..."
     else:
         text = _REPR.repr(value)
-    return f"{type(value).__name__} {text}"
+    return f"{type(value).__name__} {_ADDRESS.sub(' at 0x...', text)}"  # the same in every process
+
+
+class UnknownVariable(KeyError, AttributeError):
+    """The runtime has no such variable; so `hasattr(state, "x")` says what it should."""
 
 
 class State:
@@ -44,15 +51,16 @@ class State:
         try:
             value = self._values[name]
         except KeyError:
-            near = get_close_matches(name, self._values, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise KeyError(f"{name!r} is not defined in the runtime{hint}") from None
+            raise KeyError(f"{name!r} is not defined in the runtime{nearest(name, self._values)}") from None
         return value if self._decode is None else self._decode(value)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return self[name]
+        try:
+            return self[name]
+        except KeyError as error:
+            raise UnknownVariable(error.args[0]) from None
 
     def __contains__(self, name: object) -> bool:
         return name in self._values
@@ -72,8 +80,10 @@ class Evidence:
         state: the claims after the turn.
         before: the claims before the turn (after its host event).
         answer: the final message of the turn, thinking stripped; empty if the turn had none.
+        classes: the injected classes, with the names that claims call them by.
     """
 
     state: State
     before: State = field(default_factory=lambda: State({}))
     answer: str = ""
+    classes: Mapping[type, str] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -49,6 +49,12 @@ class Ruling:
     verdicts: tuple[Verdict, ...]
     idle: tuple[bool, ...]
 
+    @classmethod
+    def lost(cls, assertions: Sequence[Assertion], why: str) -> Ruling:
+        """Every statement failed, for one reason."""
+        failed = [Verdict(name, False, each.weight, why) for each in assertions for name in each.names]
+        return cls(tuple(failed), (False,) * len(failed))
+
     @property
     def statements(self) -> tuple[Verdict, ...]:
         """The verdicts that carry credit."""
@@ -79,24 +85,27 @@ class Judge(Process):
             raise Fault(f"the judge could not take the task: {gone}\n{self.said()}".rstrip()) from gone
 
     def rule_steps(
-        self, turn: int, before: Mapping[str, bytes], after: Mapping[str, bytes], answer: str
+        self,
+        turn: int,
+        before: Mapping[str, bytes],
+        after: Mapping[str, bytes],
+        answer: str,
+        kept: Collection[str] | None = None,
     ) -> Steps[Ruling]:
         """Judges a turn by the claims before and after it and its final answer.
 
+        `kept` names what must not change unless the turn declares it; all that is in `before` if left out.
+
         Claims that end the judge, or that it cannot finish in time, have failed: every statement of the turn is.
         """
-        evidence = {"before": dict(before), "after": dict(after), "answer": answer}
+        evidence: dict[str, Any] = {"before": dict(before), "after": dict(after), "answer": answer}
+        evidence["kept"] = sorted(before if kept is None else kept)
         packed = pack_bytes(frames.pack(frames.JUDGE, bytes(frames.NONCE_BYTES), evidence))
         try:
             said = yield from self._said_steps({"turn": turn, "evidence": packed.index}, packed.fd)
         except RuntimeGone as gone:
             self.lose(gone)
-            failed = [
-                Verdict(name, False, each.weight, f"the judge did not survive the claims: {gone}")
-                for each in self.turns[turn].assertions
-                for name in each.names
-            ]
-            return Ruling(tuple(failed), (False,) * len(failed))
+            return Ruling.lost(self.turns[turn].assertions, f"the judge did not survive the claims: {gone}")
         finally:
             packed.close()
         return Ruling(tuple(Verdict(**verdict) for verdict in said["verdicts"]), tuple(said["idle"]))

@@ -98,7 +98,7 @@ class Statements:
         """The names after `state.` / in `state[...]` (and of `before`), found in the source."""
         found = set(self.also_reads)
         if self.source is None:
-            return frozenset(found | set(self.function.__code__.co_names))
+            return frozenset(found | _mentioned(self.function.__code__))
         for node in ast.walk(_definition(self.source)):
             if isinstance(node, ast.Attribute) and _is_state(node.value):
                 found.add(node.attr)
@@ -127,6 +127,17 @@ class Statements:
             )
             for i, name in enumerate(self.names)
         ]
+
+
+def _mentioned(code: types.CodeType) -> set[str]:
+    """Every name that compiled code mentions, as a name or as text; the most that it can read."""
+    found = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            found |= _mentioned(constant)
+        elif isinstance(constant, str) and constant.isidentifier():
+            found.add(constant)
+    return found
 
 
 def _unless(passed: bool | None, message: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from cave_rl.rewards.assertions import AnswerContains
 from cave_rl.rollouts.play import Rollout, act, begin
 from cave_rl.semantic.parsing import fenced
 from cave_rl.tasks.episode import Episode
@@ -25,10 +26,11 @@ def play_messages(episodes: Sequence[Episode], policy: Policy) -> list[Rollout]:
 
 
 def gold(episode: Episode) -> str:
-    """Writes the turn's gold cells one by one, then answers."""
-    cells = episode.task.turns[episode.turn].gold
-    done = episode.turn_steps
-    return fenced(cells[done]) if done < len(cells) else "Done."
+    """Writes the turn's gold cells one by one, then answers with what the turn wants said."""
+    turn, done = episode.task.turns[episode.turn], episode.turn_steps
+    if done < len(turn.gold):
+        return fenced(turn.gold[done])
+    return "; ".join(each.text for each in turn.assertions if isinstance(each, AnswerContains)) or "Done."
 
 
 def noop(episode: Episode) -> str:

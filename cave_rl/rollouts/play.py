@@ -30,7 +30,7 @@ class Rollout:
         logprobs: of sampled tokens (0.0 elsewhere), or None where the backend does not tell.
         spans: of each message within `ids`, with the index of its turn.
         infos: what the environment told of each message.
-        env_s: wall seconds that its batch spent in the environment.
+        env_s: its share of the wall seconds that its batches spent in the environment.
         fault: what failed on our side, if anything did: then nothing of it may be trained on or counted.
         stop: why it ended: `answered`, `cut`, `max_steps`, `malformed`, `lost`, `fault` or `budget`.
     """
@@ -182,7 +182,7 @@ def _timed(rollouts: list[Rollout], steps: list[Any]) -> list[StepResult | Fault
             raise result
         results.append(result)
     for rollout in rollouts:
-        rollout.env_s += time.monotonic() - started
+        rollout.env_s += (time.monotonic() - started) / len(rollouts)
     return results
 
 

@@ -112,6 +112,7 @@ class Base:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _code(theirs.fileno(), judging)],
                 pass_fds=[theirs.fileno()],
+                start_new_session=True,  # Ctrl-C is for the host: it must not end the cells of a rollout
                 stdin=subprocess.DEVNULL,
                 cwd=self._scratch,
                 env={name: os.environ[name] for name in _KEPT if name in os.environ}

@@ -1,9 +1,8 @@
 """Three ways to drive one conversation: alone, many at once, or on an asyncio loop.
 
 A conversation with a process is written once, as a generator that sends without blocking and yields `Wait` where it
-needs an
-answer: until a descriptor is readable or a moment has passed. It is told which of the two happened. Episodes are
-conversations made of conversations (`yield from`), so synchronous environments, vector environments and asyncio
+needs an answer: until a descriptor is readable or a moment has passed. It is told which of the two happened. Episodes
+are conversations made of conversations (`yield from`), so synchronous environments, vector environments and asyncio
 rollouts share every line of them.
 
 >>> def steps():

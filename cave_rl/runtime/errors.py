@@ -1,8 +1,7 @@
 """What can go wrong, by whose doing.
 
 A *failure* was caused by the rollout: it is data (an outcome, a dead runtime), and scores as a failure. A *fault* was
-caused by
-the host, a template, a world or a simulator: it is never a reward.
+caused by the host, a template, a world or a simulator: it is never a reward.
 """
 
 from __future__ import annotations

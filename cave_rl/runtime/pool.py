@@ -68,7 +68,10 @@ class Pool:
                 found = yield from make()
             finally:
                 self._making.discard(key)
+            overtaken = self._templates.get(key)  # two make it where one waited too long for the other
             self._templates[key] = found
+            if overtaken is not None and overtaken is not found:
+                overtaken.retire()
             self._trim()
         self._templates.move_to_end(key)
         return found

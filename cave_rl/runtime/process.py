@@ -99,6 +99,7 @@ class Process:
         self._closed = False
         self._killed = False
         self.guard: Guard | None = None
+        self.hides: tuple[tuple[str, str], ...] = ()
         self.exit_code: Callable[[], int | None] = lambda: None
         self.family: Family | None = None
         self.gone: RuntimeGone | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -27,7 +28,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one cell may use.
+    """What one cell may use. All must be more than 0.
 
     Attributes:
         cpu_s: CPU seconds; then the cell is interrupted. CPU time is counted, so a busy host does not punish the
@@ -45,6 +46,12 @@ class Limits:
     output_bytes: int = 1 << 16
     code_bytes: int = 150_000
     claim_bytes: int = 1 << 22
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+                raise ValueError(f"{each.name} must be a number above 0, and finite, not {value!r}")
 
 
 @dataclass(frozen=True, slots=True)

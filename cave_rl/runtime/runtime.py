@@ -18,11 +18,14 @@ from cave_rl.runtime.drive import Steps, Wait
 from cave_rl.runtime.errors import Fault, RuntimeGone
 from cave_rl.runtime.inside import frames
 from cave_rl.runtime.process import Process
-from cave_rl.runtime.result import CellResult, Limits, Malformed, Outcome, report_of
+from cave_rl.runtime.result import CellError, CellResult, Limits, Malformed, Outcome, report_of
 from cave_rl.runtime.transfer import pack
 
-_ANSWER_S = 10.0
+_ANSWER_S = 30.0
 """Wall seconds for what needs no cell: names, claims, forks."""
+
+_LOOK_S, _MOST_WALL = 0.05, 10
+"""A cell at its wall limit that is ready to run is looked at again, up to so many times the limit."""
 
 
 class Runtime(Process):
@@ -57,21 +60,24 @@ class Runtime(Process):
         if len(code.encode("utf-8", "surrogatepass")) > limits.code_bytes:
             detail = f"a cell holds at most {limits.code_bytes} bytes"
             return CellResult(Outcome.BLOCKED, detail=detail)
-        interrupted = 0.0
+        interrupted = used_then = 0.0
         try:
             nonce = self._channel.send(frames.EXECUTE, {"code": code, "diff": diff})
             while (reply := self._channel.poll(frames.EXECUTE, nonce)) is None:
                 now = time.monotonic()
                 if interrupted:
                     left = interrupted + limits.grace_s - now
+                    starved = left <= 0 and self._starved(used_then + limits.grace_s, now - interrupted, limits.grace_s)
                 else:
                     left = min(limits.cpu_s - (self.cpu_s() - used), started + limits.wall_s - now)
+                    starved = left <= 0 and self._starved(used + limits.cpu_s, now - started, limits.wall_s)
+                left = _LOOK_S if starved else left
                 if left > 0:
                     yield Wait(self._channel.fd, now + left)
                 elif interrupted:
                     raise RuntimeGone("killed", "it ran over its limit and ignored the interrupt")
                 else:
-                    interrupted = now
+                    interrupted, used_then = now, self.cpu_s()
                     self.signal(signal.SIGINT)
             outcome, value, error, changes, peak = report_of(reply.content)
         except Malformed as malformed:
@@ -85,10 +91,10 @@ class Runtime(Process):
             outcome = Outcome.ERROR  # it raised KeyboardInterrupt itself
         return CellResult(
             outcome,
-            stdout=_take(self._stdout, limits.output_bytes),
-            stderr=_take(self._stderr, limits.output_bytes),
-            value=value,
-            error=error,
+            stdout=self._said(self._stdout, limits),
+            stderr=self._said(self._stderr, limits),
+            value=None if value is None else self._plain(value),
+            error=error and CellError(error.type, self._plain(error.message), self._plain(error.traceback)),
             diff=changes,
             detail=detail,
             wall_s=time.monotonic() - started,
@@ -180,7 +186,7 @@ class Runtime(Process):
         if not threads and (others := self.threads() - 1) > 0:
             raise ThreadsAlive(f"cells left {others} threads running; a fork would lose them")
         child = Runtime(self._classes)
-        child.guard = self.guard
+        child.guard, child.hides = self.guard, self.hides
         if self.family is not None:
             self.family.join(child)
         if self.guard is not None:
@@ -204,14 +210,33 @@ class Runtime(Process):
             raise
         return child
 
+    def _starved(self, may_use_s: float, waited_s: float, limit_s: float) -> bool:
+        """Whether a process at a wall limit waits for a core, not for itself: a busy host must not punish it."""
+        if self.cpu_s() >= may_use_s or waited_s >= _MOST_WALL * limit_s:
+            return False
+        try:
+            with open(f"/proc/{self.pid}/stat", "rb") as stat:
+                return stat.read().rpartition(b")")[2].split()[0] == b"R"
+        except OSError:
+            return False
+
+    def _said(self, fd: int, limits: Limits) -> str:
+        return self._plain(_take(fd, limits.output_bytes))
+
+    def _plain(self, text: str) -> str:
+        """A text without the random names of its directories: the same cell says the same in every process."""
+        for path, name in self.hides:
+            text = text.replace(path, name)
+        return text
+
     def _ended(self, gone: RuntimeGone, limits: Limits, started: float, used: float) -> CellResult:
         cpu = self.cpu_s() - used
         self.lose(gone)
         detail = _how(self.exit_code()) if gone.outcome == Outcome.CRASHED else gone.detail
         return CellResult(
             Outcome(gone.outcome),
-            stdout=_take(self._stdout, limits.output_bytes),
-            stderr=_take(self._stderr, limits.output_bytes),
+            stdout=self._said(self._stdout, limits),
+            stderr=self._said(self._stderr, limits),
             detail=detail,
             wall_s=time.monotonic() - started,
             cpu_s=max(cpu, 0.0),

@@ -35,7 +35,7 @@ class Template(Generic[P]):
     ([1, 2, 3], [3, 1, 2])
 
     Attributes:
-        summary: what its service told when it was ready (for a runtime: the names, and the baseline claims).
+        summary: what its service told when it was ready (for a runtime: the names).
     """
 
     def __init__(
@@ -110,6 +110,7 @@ class Template(Generic[P]):
         process.guard = self._guard
         process.exit_code = lambda: self.exit_code(process)
         workdir = tempfile.mkdtemp(prefix="work-", dir=self._base.scratch)
+        process.hides = ((workdir, "/work"), (self._base.scratch, "/home"))
         Family(lambda: self._left(process, workdir)).join(process)
         self._live.add(process)  # from now on: a template that is retired meanwhile must stay for it
         try:

@@ -2,8 +2,8 @@
 
 What an importable module defines goes by reference: the Template imports that module. What cannot be imported (a
 script's `__main__`, a notebook, a closure, a lambda) goes by value, by dill. So does what is defined in a module that
-also holds tasks
-or assertions: that module must never be imported beside a rollout. Tasks, turns and assertions themselves are refused.
+also holds tasks or assertions: that module must never be imported beside a rollout. Tasks, turns and assertions
+themselves are refused.
 """
 
 from __future__ import annotations

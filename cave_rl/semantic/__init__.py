@@ -6,7 +6,7 @@ them, and `template` joins it all to the token ids of a chat template. All texts
 
 from __future__ import annotations
 
-from cave_rl.semantic.observation import defuse, malformed, observe, outputs_ready, shape, stopped, violations
+from cave_rl.semantic.observation import defuse, malformed, observe, shape, stopped, violations
 from cave_rl.semantic.parsing import Action, Malformed, Parsed, fenced, parse
 from cave_rl.semantic.prompt import Example, Prompt, PromptFileError, Prompts, Texts, load_prompts
 from cave_rl.semantic.template import ChatTemplateError, check_prefix_preserving, observation_suffix
@@ -28,7 +28,6 @@ __all__ = [
     "malformed",
     "observation_suffix",
     "observe",
-    "outputs_ready",
     "parse",
     "shape",
     "stopped",

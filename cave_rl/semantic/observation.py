@@ -31,7 +31,6 @@ __all__ = [
     "defuse",
     "malformed",
     "observe",
-    "outputs_ready",
     "sanitize",
     "scrub",
     "shape",
@@ -65,7 +64,6 @@ def observe(
     state: StateKind = "kept",
     detail: str | None = None,
     limit_chars: int = LIMIT_CHARS,
-    note: str = "",
     texts: Texts | None = None,
 ) -> str:
     """The observation for whatever became of a cell.
@@ -75,12 +73,11 @@ def observe(
         state: what became of the state if the cell was stopped.
         detail: as for `stopped`; that of the result if left out.
         limit_chars: as for `shape`.
-        note: as for `shape`.
         texts: the texts of a style; `cave` if left out.
     """
     error = result.error.traceback if result.error is not None else None
     if result.outcome in (Outcome.OK, Outcome.ERROR):
-        return shape(result.stdout, result.stderr, error, result.value, limit_chars=limit_chars, note=note, texts=texts)
+        return shape(result.stdout, result.stderr, error, result.value, limit_chars=limit_chars, texts=texts)
     return stopped(
         _STOPPED[result.outcome],
         state,
@@ -89,7 +86,6 @@ def observe(
         stderr=result.stderr,
         error=error,
         limit_chars=limit_chars,
-        note=note,
         texts=texts,
     )
 
@@ -101,8 +97,6 @@ def shape(
     value_repr: str | None = None,
     *,
     limit_chars: int = LIMIT_CHARS,
-    dropped_chars: int = 0,
-    note: str = "",
     texts: Texts | None = None,
 ) -> str:
     """Shape what one cell gave into an observation.
@@ -114,17 +108,14 @@ def shape(
         value_repr: the `repr` of its last expression if that is to be shown.
         limit_chars: how many characters of output are shown at most, markers not counted. An error may take half of
             it, and more if the rest does not need it.
-        dropped_chars: how many characters of stdout the runtime had to drop after what is in `stdout`.
-        note: a line to add, such as `outputs_ready(...)`.
         texts: the texts of a style; `cave` if left out.
     """
     texts = _texts(texts)
-    body, advice = _body(stdout, stderr, error, value_repr, limit_chars, dropped_chars, texts)
+    body, advice = _body(stdout, stderr, error, value_repr, limit_chars, texts)
     return texts.render(
         "output",
         output=body or texts.render("no_output"),
         advice=advice,
-        note=note,
         reminder=texts.render("reminder"),
     )
 
@@ -138,8 +129,6 @@ def stopped(
     stderr: str = "",
     error: str | None = None,
     limit_chars: int = LIMIT_CHARS,
-    dropped_chars: int = 0,
-    note: str = "",
     texts: Texts | None = None,
 ) -> str:
     """Tell that a cell was stopped, why, and what became of the state.
@@ -152,14 +141,12 @@ def stopped(
         stderr: what it had written to standard error.
         error: the text of a traceback, if it left one.
         limit_chars: as for `shape`.
-        dropped_chars: as for `shape`.
-        note: a line to add.
         texts: the texts of a style; `cave` if left out.
     """
     texts = _texts(texts)
     problem = texts.render(f"stopped.{kind}", detail=sanitize(detail))
-    body, _ = _body(stdout, stderr, error, None, limit_chars, dropped_chars, texts)
-    return texts.render("stopped.frame", output=body, problem=problem, state=texts.render(f"state.{state}"), note=note)
+    body, _ = _body(stdout, stderr, error, None, limit_chars, texts)
+    return texts.render("stopped.frame", output=body, problem=problem, state=texts.render(f"state.{state}"))
 
 
 def malformed(
@@ -210,11 +197,6 @@ def violations(found: Sequence[Violation], *, texts: Texts | None = None) -> str
     return texts.render("violations.frame", violations="\n".join(lines))
 
 
-def outputs_ready(names: Iterable[str], *, texts: Texts | None = None) -> str:
-    """The note that says that all requested variables are bound."""
-    return _texts(texts).render("outputs_ready", names=", ".join(names))
-
-
 # --- shaping ----------------------------------------------------------------------------------------------------------
 
 
@@ -263,7 +245,6 @@ def _body(
     error: str | None,
     value_repr: str | None,
     limit: int,
-    dropped: int,
     texts: Texts,
 ) -> tuple[str, str]:
     """The parts of a cell's output under one limit, and the advice if something had to be left out."""
@@ -275,11 +256,11 @@ def _body(
     def marker(count: int) -> str:
         return "\n" + texts.render("left_out", count=count) + "\n"
 
-    total = len(stdout) + len(stderr) + len(error) + len(value) + dropped
+    total = len(stdout) + len(stderr) + len(error) + len(value)
 
     # What comes last tells most: the error has the first claim on the room, then the value, then the streams. Each may
     # take half of what is there, and more if what follows does not need it.
-    room, needed, left = limit, total - dropped, 0
+    room, needed, left = limit, total, 0
     shaped: list[str] = []
     for part in (error, value, stderr, stdout):
         needed -= len(part)
@@ -290,15 +271,13 @@ def _body(
     error, value, stderr, stdout = shaped
 
     parts = [stdout]
-    if dropped:
-        parts.append(texts.render("dropped", count=dropped))
     if value:
         parts.append(texts.render("value", value=value))
     if stderr:
         parts.append(texts.render("stderr", stderr=stderr))
     if error:
         parts.append(texts.render("error", error=error))
-    advice = texts.render("advice", total=total) if left or dropped else ""
+    advice = texts.render("advice", total=total) if left else ""
     return "\n".join(part for part in parts if part), advice
 
 

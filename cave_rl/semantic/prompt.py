@@ -34,26 +34,20 @@ Message = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A few-shot turn: a query, the code that solves it and, for dialogues, what follows.
+    """A few-shot turn: a query and the code that solves it.
 
     Attributes:
         descriptions: what the turn's runtime holds.
         query: what the user asks.
         code: the code that solves it.
-        observation: what the code gave, as an observation; needed if there is an answer.
-        answer: the final answer.
     """
 
     descriptions: Sequence[Description]
     query: str
     code: str
-    observation: str | None = None
-    answer: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "descriptions", tuple(self.descriptions))
-        if self.answer is not None and self.observation is None:
-            raise ValueError("an Example with an answer needs the observation before it: roles must alternate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +147,7 @@ class Prompt:
 
     def _example(self, example: Example) -> list[Message]:
         query = self.texts.render("example_query", query=example.query, **self._lists(example.descriptions))
-        messages = [{"role": "user", "content": query}, self.code_message(example.code)]
-        if example.observation is not None:
-            messages.append(self.observation_message(example.observation))
-        if example.answer is not None:
-            messages.append({"role": "assistant", "content": example.answer})
-        return messages
+        return [{"role": "user", "content": query}, self.code_message(example.code)]
 
     def _lists(self, descriptions: Iterable[Description]) -> dict[str, str]:
         """The descriptions as one text for each kind, and all of them as plain signatures."""

@@ -6,12 +6,13 @@ or in a program's output stay as they are.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from cave_rl.runtime.nearest import nearest
 
 __all__ = ["KEYS", "PromptFileError", "Prompts", "Texts", "load_prompts"]
 
@@ -29,16 +30,14 @@ KEYS: Mapping[str, frozenset[str]] = {
     "first_query": _LISTS | {"query"},
     "next_query": _LISTS | {"query"},
     "example_query": _LISTS | {"query"},
-    "output": frozenset({"output", "advice", "note", "reminder"}),
+    "output": frozenset({"output", "advice", "reminder"}),
     "no_output": frozenset(),
     "value": frozenset({"value"}),
     "stderr": frozenset({"stderr"}),
     "error": frozenset({"error"}),
     "left_out": frozenset({"count"}),
-    "dropped": frozenset({"count"}),
     "advice": frozenset({"total"}),
     "reminder": frozenset(),
-    "outputs_ready": frozenset({"names"}),
     "malformed.frame": frozenset({"problem", "language"}),
     "malformed.unclosed_thinking": frozenset({"language", "found", "count"}),
     "malformed.unclosed_fence": frozenset({"language", "found", "count"}),
@@ -49,7 +48,7 @@ KEYS: Mapping[str, frozenset[str]] = {
     "violations.frame": frozenset({"violations"}),
     "violations.item": frozenset({"rule", "name", "line", "column", "message", "advice"}),
     "violations.more": frozenset({"count"}),
-    "stopped.frame": frozenset({"output", "problem", "state", "note"}),
+    "stopped.frame": frozenset({"output", "problem", "state"}),
     "stopped.timeout": frozenset({"detail"}),
     "stopped.memory": frozenset({"detail"}),
     "stopped.crash": frozenset({"detail"}),
@@ -111,12 +110,16 @@ class Prompts:
         """Return the texts of one style."""
         if name not in self.styles:
             known = ", ".join(sorted(self.styles))
-            raise PromptFileError(f"no style {name!r}; there are {known}{_near(name, self.styles)}")
+            raise PromptFileError(f"no style {name!r}; there are {known}{nearest(name, self.styles)}")
         return self.styles[name]
 
 
 def load_prompts(path: str | Path | None = None) -> Prompts:
-    """Read a prompt file; without a path, the one that ships with the package."""
+    """Read a prompt file; without a path, the one that ships with the package.
+
+    Raises:
+        PromptFileError: it cannot be read, or is not what it should be.
+    """
     return _load(str(path) if path is not None else str(Path(__file__).with_name("prompts.yaml")))
 
 
@@ -126,6 +129,10 @@ def _load(path: str) -> Prompts:
 
     try:
         data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PromptFileError(f"cannot read the prompt file {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise PromptFileError(f"cannot read the prompt file {path}: {error}") from error
     except yaml.YAMLError as error:
         raise PromptFileError(f"{path} is not YAML: {error}") from error
     styles = data.get("styles") if isinstance(data, dict) else None
@@ -136,7 +143,8 @@ def _load(path: str) -> Prompts:
 
 def _inherited(path: str, name: str, styles: Mapping[str, dict[str, object]], below: tuple[str, ...]) -> dict[str, str]:
     if name not in styles:
-        raise PromptFileError(f"{path}: style {below[-1]!r} inherits from {name!r}: no such style{_near(name, styles)}")
+        near = nearest(name, styles)
+        raise PromptFileError(f"{path}: style {below[-1]!r} inherits from {name!r}: no such style{near}")
     if name in below:
         raise PromptFileError(f"{path}: styles inherit from each other in a circle: {' -> '.join((*below, name))}")
     own = dict(styles[name])
@@ -157,7 +165,7 @@ def _flat(tree: Mapping[str, object], prefix: str) -> dict[str, str]:
 
 def _check_text(style: str, key: str, text: object) -> None:
     if key not in KEYS:
-        raise PromptFileError(f"style {style!r} has an unknown text {key!r}{_near(key, KEYS)}")
+        raise PromptFileError(f"style {style!r} has an unknown text {key!r}{nearest(key, KEYS)}")
     if not isinstance(text, str):
         raise PromptFileError(f"text {key!r} of style {style!r} must be a string, got {type(text).__name__}")
     for match in _PLACEHOLDER.finditer(text):
@@ -176,8 +184,3 @@ def _fill(line: str, values: Mapping[str, object], indent: str) -> str:
         return re.sub(r"\n(?!\n)", "\n" + indent, text) if indent else text
 
     return _PLACEHOLDER.sub(fill, line)
-
-
-def _near(name: str, names: Mapping[str, object]) -> str:
-    close = difflib.get_close_matches(name, list(names), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -4,7 +4,7 @@
 `docs/tasks.md`.
 """
 
-from cave_rl.tasks.config import EpisodeConfig, PromptConfig
+from cave_rl.tasks.config import EpisodeConfig, PromptConfig, RulesConfig
 from cave_rl.tasks.episode import Episode, StepResult
 from cave_rl.tasks.registry import find, names, register
 from cave_rl.tasks.suite import SPLITS, Family, Split, Suite, SuiteError, split_of
@@ -17,6 +17,7 @@ __all__ = [
     "Family",
     "NearMiss",
     "PromptConfig",
+    "RulesConfig",
     "Split",
     "StepResult",
     "Suite",

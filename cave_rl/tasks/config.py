@@ -5,13 +5,16 @@ One object, plain data, the same for environments, evaluation and training.
 
 from __future__ import annotations
 
+import functools
+import re
+from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from cave_rl.rewards.compose import RewardRules
 from cave_rl.runtime.result import Limits
-from cave_rl.runtime.rules import CodeRules
+from cave_rl.runtime.rules import AttributeRule, CodeRules, FunctionRule, ImportRule, RegexRule, Violation
 from cave_rl.semantic.prompt import Prompt
 
 
@@ -24,6 +27,7 @@ class PromptConfig(BaseModel):
     path: str | None = Field(None, description="a prompt file of yours, in the form of semantic/prompts.yaml")
     overrides: dict[str, str] = Field(default_factory=dict, description="texts to replace, by dotted key")
     observation_role: Literal["user", "tool"] = Field("user", description="the chat role in which observations come")
+    system_role: bool = Field(True, description="whether the chat template knows `system`; if not, the user says it")
     examples: int = Field(0, ge=0, description="how many of the suite's few-shot examples are shown")
     instructions: str = Field("", description="your own words, for the system text")
     shapes: bool = Field(False, description="whether descriptions tell lengths, shapes and dtypes")
@@ -31,8 +35,51 @@ class PromptConfig(BaseModel):
     def build(self) -> Prompt:
         """The prompt."""
         return Prompt(
-            style=self.style, observation_role=self.observation_role, overrides=self.overrides, path=self.path
+            style=self.style,
+            observation_role=self.observation_role,
+            system_role=self.system_role,
+            overrides=self.overrides,
+            path=self.path,
         )
+
+
+class RulesConfig(BaseModel):
+    """What code may not say, as plain data: the deny lists of `CodeRules`.
+
+    >>> [str(each) for each in RulesConfig(imports=("os",)).check("import os")]
+    ["line 1, column 1: import of 'os' is not allowed (ImportRule)"]
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    imports: tuple[str, ...] = Field((), description="top-level modules that may not be imported")
+    functions: tuple[str, ...] = Field((), description="functions that may not be called: `eval`, `os.system`")
+    attributes: tuple[str, ...] = Field((), description="attribute names that may not be used")
+    patterns: tuple[str, ...] = Field((), description="regular expressions that the source may not match")
+
+    @field_validator("patterns")
+    @classmethod
+    def _compile(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in patterns:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
+        return patterns
+
+    def build(self) -> CodeRules:
+        """The rules."""
+        rules = ImportRule(self.imports), FunctionRule(self.functions), AttributeRule(self.attributes)
+        return CodeRules((*rules, RegexRule(self.patterns)))
+
+    def check(self, code: str) -> tuple[Violation, ...]:
+        """The violations in a cell, as `CodeRules.check` finds them."""
+        return _built(self).check(code)
+
+
+@functools.lru_cache(maxsize=16)
+def _built(rules: RulesConfig) -> CodeRules:
+    return rules.build()
 
 
 class EpisodeConfig(BaseModel):
@@ -44,10 +91,21 @@ class EpisodeConfig(BaseModel):
     observation_chars: int = Field(5000, ge=1, description="longest observation of a cell's output")
     checkpoint: bool = Field(False, description="fork before each cell; go back there if it kills the runtime")
     limits: Limits = Field(default_factory=Limits, description="what one cell may use")
-    rules: CodeRules | None = Field(None, description="what code may not say; a filter that teaches, not a wall")
+    rules: RulesConfig | CodeRules | None = Field(
+        None, description="what code may not say; a filter that teaches, not a wall"
+    )
     prompt: PromptConfig = Field(default_factory=PromptConfig, description="how the task is put")
     reward: RewardRules = Field(default_factory=RewardRules, description="how verdicts become rewards")  # type: ignore[arg-type]
     key: str = Field("cave-rl", description="keys the hash that seeds rollouts; keep yours secret", repr=False)
+
+    @field_validator("rules", mode="before")
+    @classmethod
+    def _deny_lists(cls, given: object) -> object:
+        if given is None or isinstance(given, (CodeRules, RulesConfig)):
+            return given
+        if not isinstance(given, Mapping):
+            raise ValueError(f"must be a mapping of deny lists ({', '.join(RulesConfig.model_fields)}), or CodeRules")
+        return RulesConfig.model_validate(given)
 
     def but(self, **changes: Any) -> EpisodeConfig:
         """A copy with some fields replaced, validated."""

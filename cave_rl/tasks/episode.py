@@ -120,7 +120,8 @@ class Episode:
         self._paid = 0.0
         self._runtime: Runtime | None = None
         self._judge: Judge | None = None
-        self._bundle: dict[str, bytes] = {}
+        self._known: dict[str, bytes] = {}  # the claims before the current turn
+        self._kept: set[str] = set()  # what no turn may change that does not declare it
 
     @property
     def runtime(self) -> Runtime:
@@ -161,8 +162,12 @@ class Episode:
         """
         task = self.task
         template = yield from self._template_steps()
-        self._bundle = dict(template.summary["baseline"])
         self._runtime = yield from template.start_steps(_rollout_seed(task, self._seed, self.config.key))
+        try:  # before any hostile code has run
+            self._known = yield from self.runtime.claim_steps(self._watched(), self.config.limits)
+        except RuntimeGone as gone:
+            raise Fault(f"the fresh runtime did not tell its variables: {gone}") from gone
+        self._kept = set(self._known)
         yield from self._event_steps(task.turns[0])
         self.messages = opening(task, self.config.prompt, self._examples)
         return StepResult(self.messages[-1]["content"], 0.0, False, False, self._info("begun"))
@@ -295,33 +300,45 @@ class Episode:
 
     # --- turns --------------------------------------------------------------------------------------------------------
 
+    def _watched(self) -> set[str]:
+        """All variables that matter to any turn: what was injected, what is asserted, what may change."""
+        turns = self.task.turns
+        return {each.name for each in self.task.injected}.union(*(turn.reads | turn.changes for turn in turns))
+
     def _event_steps(self, turn: Turn) -> Steps[None]:
-        """Runs a turn's host event. What it names counts as the host's doing, not the rollout's."""
+        """Runs a turn's host event. What it names counts as the host's doing, not the rollout's.
+
+        Before the first turn nothing hostile has run: an event that fails then is a fault. Later ones run in a hostile
+        runtime, and their outcome stands in the trace.
+        """
         if turn.event is None or not self.runtime.alive:
             return
         cell = yield from self.runtime.execute_steps(turn.event, self.config.limits)
-        if cell.outcome is Outcome.ERROR and cell.error and self._turn.index == 0:
-            raise Fault(f"the host event of turn 1 failed: {cell.error.type}: {cell.error.message}")
-        touched = {node.id for node in ast.walk(ast.parse(turn.event)) if isinstance(node, ast.Name)}
+        self._note(f"event: {cell.outcome.value}", cell)
+        if self._turn.index == 0 and not cell.ok:
+            told = f"{cell.error.type}: {cell.error.message}" if cell.error else f"{cell.outcome.value} {cell.detail}"
+            raise Fault(f"the host event of turn 1 failed: {told}")
+        touched = _named(turn.event)
         try:
             claimed = yield from self.runtime.claim_steps(touched, self.config.limits)
         except RuntimeGone:
             return
-        self._bundle = {name: claim for name, claim in self._bundle.items() if name not in touched} | claimed
+        self._known = {name: claim for name, claim in self._known.items() if name not in touched} | claimed
 
     def _judge_steps(self, turn: Turn, answer: str) -> Steps[tuple[Ruling, float]]:
-        names = self._bundle.keys() | turn.reads | turn.changes
         try:
-            after = yield from self.runtime.claim_steps(names, self.config.limits)
-        except RuntimeGone:
-            after = {}
+            after = yield from self.runtime.claim_steps(self._watched() | self._kept, self.config.limits)
+        except RuntimeGone as gone:  # it claims nothing, not even that something is deleted
+            return Ruling.lost(turn.assertions, f"the runtime is gone: {gone}"), 0.0
         if self._judge is None or not self._judge.alive:
             if self._judge is not None:
                 self._judge.close()
             classes = {each.name: each.cls for each in self.task.types}
             self._judge = yield from judge_steps(self._pool, self.task.turns, classes, self.task.modules)
-        ruling = yield from self._judge.rule_steps(self._turn.index, self._bundle, after, answer)
-        self._bundle = after
+        kept = self._kept & self._known.keys()
+        ruling = yield from self._judge.rule_steps(self._turn.index, self._known, after, answer, kept)
+        self._known = after
+        self._kept |= (turn.reads | turn.changes) & after.keys()  # from now on these are state to be kept
         return ruling, turn_score(ruling, self.config.reward, refusal=turn.refusal)
 
     def _pay(self, over: bool) -> float:
@@ -384,13 +401,29 @@ class Episode:
 
     def _template_steps(self) -> Steps[Template[Runtime]]:
         task = self.task
-        key: Hashable = ("runtime", task.suite, task.family, task.seed, task.content) if task.suite else _Same(task)
+        key: Hashable = _Same(task)
+        if task.suite:  # made anew each time, but equal as long as it holds the same values and the same code
+            code = (*(each.func for each in task.functions), *(each.cls for each in task.types), task.setup)
+            key = ("runtime", task.suite, task.family, task.seed, task.content, code)
 
         def make() -> Steps[Template[Runtime]]:
             setup = Setup(task.variables, task.functions, task.types, task.setup)
             return (yield from self._pool.base(task.modules).template_steps(setup))
 
         return (yield from self._pool.template_steps(key, make))
+
+
+def _named(source: str) -> set[str]:
+    """The global names that a piece of code mentions or binds."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Name):
+            found.add(node.id)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, ast.alias):
+            found.add((node.asname or node.name).partition(".")[0])
+    return found
 
 
 class _Same:

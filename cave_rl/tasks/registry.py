@@ -9,10 +9,10 @@ A package of yours declares its suites in `pyproject.toml`, and `gym.make("cave_
 from __future__ import annotations
 
 import importlib
-from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
+from cave_rl.runtime.nearest import nearest
 from cave_rl.tasks.suite import Suite, SuiteError
 
 GROUP = "cave_rl.suites"
@@ -49,9 +49,7 @@ def find(name: str) -> Suite:
             return register(_checked(getattr(importlib.import_module(module), attribute), name))
         except (ImportError, AttributeError) as error:
             raise SuiteError(f"cannot load suite {name!r}: {type(error).__name__}: {error}") from error
-    near = get_close_matches(key, names(), n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise SuiteError(f"no suite {name!r}: {', '.join(names()) or 'none is installed'}{hint}")
+    raise SuiteError(f"no suite {name!r}: {', '.join(names()) or 'none is installed'}{nearest(key, names())}")
 
 
 @cache

@@ -27,9 +27,10 @@ import random
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import ClassVar, Literal, get_args, overload
 
+from cave_rl.runtime.extras import advice
+from cave_rl.runtime.nearest import nearest
 from cave_rl.tasks.task import Task, TaskError
 
 Split = Literal["train", "validation", "test", "heldout"]
@@ -121,7 +122,7 @@ class Suite:
             SuiteError: no such split.
         """
         if split not in SPLITS:
-            raise SuiteError(f"no split {split!r}: {', '.join(SPLITS)}{_nearest(str(split), SPLITS)}")
+            raise SuiteError(f"no split {split!r}: {', '.join(SPLITS)}{nearest(str(split), SPLITS)}")
         return [name for name, family in self.families.items() if family.held_out == (split == "heldout")]
 
     def select(self, split: Split, *, families: Sequence[str] | None = None, tags: Sequence[str] = ()) -> list[str]:
@@ -134,7 +135,7 @@ class Suite:
         chosen = known if families is None else list(families)
         for name in chosen:
             if name not in known:
-                raise SuiteError(f"{self.name} has no family {name!r} in split {split!r}{_nearest(name, known)}")
+                raise SuiteError(f"{self.name} has no family {name!r} in split {split!r}{nearest(name, known)}")
         left = [name for name in chosen if set(tags) <= set(self.families[name].tags)]
         if not left:
             every = sorted({tag for family in self.families.values() for tag in family.tags})
@@ -146,7 +147,8 @@ class Suite:
         """The task number `index` of a family in a split; a pure function of its arguments.
 
         Raises:
-            SuiteError: no such split or family, or the family has too few distinct tasks to fill the split.
+            SuiteError: no such split or family, the family has too few distinct tasks to fill the split, or it needs a
+                module that is not installed.
         """
         self.select(split, families=[family])
         for attempt in range(_ATTEMPTS):
@@ -173,7 +175,11 @@ class Suite:
 
     def _make(self, name: str, seed: int) -> Task:
         family = self.families[name]
-        task = family.make(random.Random(seed))
+        try:
+            task = family.make(random.Random(seed))
+        except ImportError as error:
+            told = advice(error.name or "") or f"{type(error).__name__}: {error}"
+            raise SuiteError(f"family {name!r} of {self.name}: {told}") from error
         if not isinstance(task, Task):
             raise TaskError(f"family {name!r} of {self.name} must return a Task, not {type(task).__name__}")
         return task.but(suite=self.name, family=name, seed=seed, tags=(*family.tags, *task.tags))
@@ -186,11 +192,6 @@ def split_of(task: Task) -> Split:
         if low <= percent < high:
             return split  # type: ignore[return-value]
     raise AssertionError(percent)
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    near = get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _seed(*parts: str | int) -> int:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from cave_rl.runtime.nearest import nearest
 from cave_rl.tasks.config import EpisodeConfig
 from cave_rl.tasks.suite import Split
 
@@ -59,7 +59,7 @@ class RolloutPart(_Part):
     """How episodes are sampled."""
 
     max_tokens: int = Field(256, ge=1, description="most tokens of one message")
-    budget: int | None = Field(None, ge=1, description="most tokens after the prompt; default: max_tokens")
+    budget: int | None = Field(None, ge=1, description="most tokens after the prompt; default: those of one message")
     temperature: float = Field(1.0, gt=0)
     top_p: float = Field(1.0, gt=0, le=1)
     top_k: int = Field(0, ge=0)
@@ -130,10 +130,19 @@ class TrainConfig(_Part):
     memory_mb: int = Field(2048, ge=64, description="address space of a rollout beyond its template's")
     model: ModelPart = Field(default_factory=ModelPart)
     suite: SuitePart = Field(default_factory=SuitePart)
-    env: EpisodeConfig = Field(default_factory=EpisodeConfig)
+    env: EpisodeConfig = Field(default_factory=lambda: EpisodeConfig(max_steps=1))
     rollout: RolloutPart = Field(default_factory=RolloutPart)
     train: TrainPart = Field(default_factory=TrainPart)
     eval: EvalPart = Field(default_factory=EvalPart)
+
+    @model_validator(mode="after")
+    def _many_messages_need_a_budget(self) -> Self:
+        if self.rollout.budget is None and self.env.max_steps > 1:
+            raise ValueError(
+                f"env.max_steps is {self.env.max_steps}, and rollout.budget is not given: set it to the tokens of all "
+                "messages and observations of an episode (or env.max_steps to 1)"
+            )
+        return self
 
     @model_validator(mode="after")
     def _costs_need_no_scale(self) -> Self:
@@ -206,8 +215,7 @@ def _explain(error: Any) -> str:
     if error["type"] not in ("extra_forbidden", "unexpected_keyword_argument"):  # of a model, of a dataclass
         return f"{where or 'config'}: {error['msg'].removeprefix('Value error, ')} (got {error['input']!r:.80})"
     known = _keys(TrainConfig, error["loc"][:-1])
-    near = get_close_matches(str(error["loc"][-1]), known, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(known)}"
+    hint = nearest(str(error["loc"][-1]), known) or f"; there are {', '.join(known)}"
     return f"unknown key {where!r}{hint}"
 
 

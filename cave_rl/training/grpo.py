@@ -8,13 +8,13 @@ row and owns the reward; `rollout_func` plays all rollouts of a batch together, 
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 import os
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,11 @@ from cave_rl.rollouts import traces
 from cave_rl.rollouts.backends import Backend, Generated, Sampling, Transformers
 from cave_rl.rollouts.chat import Chat
 from cave_rl.rollouts.play import Rollout, play
+from cave_rl.runtime.nearest import nearest
 from cave_rl.runtime.pool import Pool
 from cave_rl.tasks.config import EpisodeConfig
 from cave_rl.tasks.episode import Episode
-from cave_rl.tasks.suite import Suite
+from cave_rl.tasks.suite import Suite, SuiteError
 from cave_rl.training.config import ConfigError, TrainConfig
 
 # Renders what SmolLM2's own template renders, and tool calls too: TRL asks every environment's template for that, even
@@ -38,6 +39,9 @@ TOOL_TEMPLATE = """{%- for m in messages -%}
 {{- '<|im_end|>\\n' -}}
 {%- endfor -%}
 {%- if add_generation_prompt -%}{{ '<|im_start|>assistant\\n' }}{%- endif -%}"""
+
+_ATTEMPTS = 1000
+"""Tasks of a family that are looked at for one that is new."""
 
 
 class TrainerBackend:
@@ -65,7 +69,7 @@ def generation_backend(trainer: Any, chat: Chat, *, seed: int) -> Backend:
     return Transformers(trainer.model, sorted(chat.eos_ids), chat.pad_id, seed=seed)
 
 
-class World:
+class Setting:
     """What the rollouts of one process share: where they run, how they are put, and where they are written."""
 
     def __init__(self, suite: Suite, pool: Pool, config: EpisodeConfig, traces_path: Path | None) -> None:
@@ -73,15 +77,17 @@ class World:
         self.pool = pool
         self.config = config
         self.traces_path = traces_path
+        # the rollouts of a group share one Task
+        self.task = functools.lru_cache(maxsize=128)(functools.partial(suite.task, "train"))
 
     def episode(self, row: dict[str, Any]) -> Episode:
         """The episode of a dataset row: a pure function of it, so the rollouts of a group begin in one state."""
-        task = self.suite.task("train", row["family"], row["index"])
+        task = self.task(row["family"], row["index"])
         examples = self.suite.examples
         return Episode(task, pool=self.pool, config=self.config, seed=row["seed"], examples=examples)
 
 
-def environment_class(world: World) -> type:
+def environment_class(setting: Setting) -> type:
     """The class that TRL makes one object a rollout of; it has no public method but these two."""
 
     class CaveRollout:
@@ -93,7 +99,7 @@ def environment_class(world: World) -> type:
             if self._rollout is not None:
                 self._rollout.episode.close()
             self._row, self._rollout = row, None
-            return world.suite.task("train", row["family"], row["index"]).turns[0].query
+            return setting.task(row["family"], row["index"]).turns[0].query
 
         def get_reward(self) -> float | None:
             return None if self._rollout is None else self._rollout.reward
@@ -101,7 +107,7 @@ def environment_class(world: World) -> type:
     return CaveRollout
 
 
-def rollout_function(world: World, chat: Chat, config: TrainConfig) -> Callable[[list[Any], Any], dict[str, Any]]:
+def rollout_function(setting: Setting, chat: Chat, config: TrainConfig) -> Callable[[list[Any], Any], dict[str, Any]]:
     """Plays the rollouts of a batch, as TRL's `rollout_func` wants it."""
     sampling = Sampling(
         config.rollout.temperature, config.rollout.top_p, config.rollout.top_k, config.rollout.max_tokens
@@ -113,14 +119,14 @@ def rollout_function(world: World, chat: Chat, config: TrainConfig) -> Callable[
         step = trainer.state.global_step
         assert not trainer.tools, trainer.tools
         assert len(environments) == len(prompts), (len(environments), len(prompts))
-        episodes = [world.episode(environment._row) for environment in environments]
+        episodes = [setting.episode(environment._row) for environment in environments]
         backend = generation_backend(trainer, chat, seed=config.seed * 1_000_003 + step)
         rollouts = play(episodes, backend, chat, sampling, budget=config.rollout.tokens)
         for environment, rollout in zip(environments, rollouts, strict=True):
             environment._rollout = rollout
             rollout.episode.close()
-        if world.traces_path is not None:
-            traces.append(world.traces_path, [traces.record(rollout, train_step=step) for rollout in rollouts])
+        if setting.traces_path is not None:
+            traces.append(setting.traces_path, [traces.record(rollout, train_step=step) for rollout in rollouts])
         # TRL needs tokens even of what has none: a fault's row is masked, and its reward is None
         scored = [rollout if rollout.fault is None and rollout.ids else None for rollout in rollouts]
         eos = min(chat.eos_ids)
@@ -171,19 +177,39 @@ def measures(rollouts: Sequence[Rollout]) -> dict[str, float]:
 
 
 def rows(suite: Suite, config: TrainConfig) -> list[dict[str, Any]]:
-    """The training set: one row a group, families in turn in an order drawn by the seed, no task twice."""
+    """The training set: one row a group, families in turn in an order drawn by the seed.
+
+    No task comes twice, and none that is among the suite's examples.
+
+    Raises:
+        SuiteError: no family fits, or one has too few distinct tasks.
+    """
     rng = random.Random(config.seed)
     names = suite.select("train", families=config.suite.families, tags=config.suite.tags)
+    indices = {name: itertools.count(config.seed * 1_000_000) for name in names}
+    met = {task.content for task in suite.examples}
     found: list[dict[str, Any]] = []
-    for epoch in itertools.count():
+    while True:
         for family in rng.sample(names, len(names)):
             if len(found) == config.train.steps * config.train.groups:
                 return found
-            index = config.seed * 1_000_000 + epoch
+            index = _unmet(suite, family, indices[family], met)
             # TRL appends what reset() returns, for its own logs: the prompt that the model sees is the episode's
             prompt = [{"role": "user", "content": ""}]
             found.append({"prompt": prompt, "family": family, "index": index, "seed": rng.randrange(2**31)})
-    raise AssertionError("unreachable")
+
+
+def _unmet(suite: Suite, family: str, indices: Iterator[int], met: set[str]) -> int:
+    """The next number of a family whose task was not met; it is from now on."""
+    for index in itertools.islice(indices, _ATTEMPTS):
+        content = suite.task("train", family, index).content
+        if content not in met:
+            met.add(content)
+            return index
+    raise SuiteError(
+        f"family {family!r} of {suite.name} gave no new task in {_ATTEMPTS} tries: it has too few distinct tasks for "
+        "train.steps * train.groups; let it draw from more, or train on fewer"
+    )
 
 
 def trl_tokenizer(tokenizer: Any) -> Any:
@@ -243,8 +269,7 @@ def arguments(config: TrainConfig) -> Any:
     known = [field.name for field in fields(GRPOConfig)]
     for key in part.grpo:
         if key not in known:
-            near = get_close_matches(key, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ": trl.GRPOConfig has no such field"
+            hint = nearest(key, known) or ": trl.GRPOConfig has no such field"
             raise ConfigError(f"unknown key 'train.grpo.{key}'{hint}")
     try:
         return GRPOConfig(**{**settings, **part.grpo})
@@ -270,7 +295,7 @@ def make_trainer(
     from cave_rl.training.prefix import PrefixGRPOTrainer
 
     chat = Chat(tokenizer, role=config.env.prompt.observation_role)
-    world = World(suite, pool, config.env, Path(config.output) / "traces.jsonl")
+    setting = Setting(suite, pool, config.env, Path(config.output) / "traces.jsonl")
     lora = config.model.lora
     adapter = lora and LoraConfig(
         r=lora.r,
@@ -287,8 +312,8 @@ def make_trainer(
         args=settings,
         train_dataset=Dataset.from_list(rows(suite, config)),
         reward_funcs=[solved],
-        environment_factory=environment_class(world),
-        rollout_func=rollout_function(world, chat, config),
+        environment_factory=environment_class(setting),
+        rollout_func=rollout_function(setting, chat, config),
         peft_config=adapter,
         callbacks=list(callbacks),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,8 +68,22 @@ def _dtype(name: str) -> Any:
     return kind
 
 
-def save_adapter(model: Any, tokenizer: Any, directory: Path) -> None:
-    """Writes what was trained: the adapter, or all weights where there is none."""
+def save_adapter(model: Any, tokenizer: Any, directory: Path, *, base: str) -> None:
+    """Writes what was trained: the adapter, or all weights where there is none.
+
+    Args:
+        model: what was trained.
+        tokenizer: its tokenizer.
+        directory: where to.
+        base: what the model was loaded by (`load`): an adapter goes with it on any machine, and names no path of this
+            one.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(directory)
     tokenizer.save_pretrained(directory)
+    path, card = directory / "adapter_config.json", directory / "README.md"
+    if path.is_file():  # put right afterwards: by another name PEFT would ask the hub for the base's vocabulary
+        adapter = json.loads(path.read_text())
+        here = str(adapter["base_model_name_or_path"])
+        path.write_text(json.dumps({**adapter, "base_model_name_or_path": base}, indent=2, sort_keys=True))
+        card.write_text(card.read_text().replace(here, base))

@@ -8,24 +8,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress, TaskID
 from transformers import TrainerCallback
 
 from cave_rl.rollouts import traces
-
-
-def progress_bar(console: Console) -> Progress:
-    """A bar with counts, time left and a note."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-        console=console,
-        refresh_per_second=2,
-    )
 
 
 class StepLog(TrainerCallback):  # type: ignore[misc]

@@ -27,17 +27,18 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from cave_rl.confinement import Confinement
+from cave_rl.evaluation.bar import progress_bar
 from cave_rl.evaluation.evaluate import Evaluation, choose, evaluate
 from cave_rl.rollouts import traces
 from cave_rl.rollouts.backends import Sampling
 from cave_rl.runtime.errors import Fault
 from cave_rl.runtime.pool import Pool
-from cave_rl.tasks import registry
 from cave_rl.tasks.suite import Suite
 from cave_rl.training import policy
-from cave_rl.training.config import ConfigError, EvalTable, TrainConfig, dump
+from cave_rl.training.check import check
+from cave_rl.training.config import EvalTable, TrainConfig, dump
 from cave_rl.training.plot import learning_curve
-from cave_rl.training.progress import StepLog, Stopper, progress_bar
+from cave_rl.training.progress import StepLog, Stopper
 from cave_rl.training.tables import Row, as_markdown, as_table, compare
 
 
@@ -52,18 +53,17 @@ def train(config: TrainConfig, console: Console | None = None) -> list[Row]:
         The lines of the before/after table.
 
     Raises:
-        ConfigError: the directory holds another run, or TRL refuses the configuration.
+        ConfigError, SuiteError, TaskError, PromptFileError: it is refused; see `cave_rl.training.check`.
+        Fault, ModelError, ChatTemplateError: it cannot start.
         Interrupted: Ctrl-C; what was reached is saved.
-        Fault, SuiteError, ModelError, ChatTemplateError: it cannot start.
     """
     console = console or Console()
-    directory = _directory(config)
+    suite = check(config)
+    directory = Path(config.output)
     if (directory / "summary.json").is_file():
         told = f"{directory} is done already; remove it, or choose another output, to run again."
         console.print(f"{told}\n{(directory / 'summary.md').read_text()}", markup=False, soft_wrap=True)
         return []
-    suite = registry.find(config.suite.name)
-    _check(config, suite)
     loaded = policy.load(config.model.name, config.model.dtype)
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "config.yaml").write_text(dump(config))  # from here on it is this run's
@@ -135,7 +135,7 @@ class _Run:
                 started = time.monotonic()
                 trainer.train(resume_from_checkpoint=_last_checkpoint(self.directory / "checkpoints"))
                 self._time("train_s", time.monotonic() - started)
-        policy.save_adapter(trainer.model, self.loaded.tokenizer, adapter)
+        policy.save_adapter(trainer.model, self.loaded.tokenizer, adapter, base=self.config.model.name)
         self.loaded.model = trainer.model.eval()
         if stopper.asked and trainer.state.global_step < part.steps:
             raise Interrupted(
@@ -193,33 +193,6 @@ class _Run:
         times = _times(self.directory)
         times[name] = times.get(name, 0.0) + seconds
         (self.directory / "times.json").write_text(json.dumps(times))
-
-
-def _directory(config: TrainConfig) -> Path:
-    """The run's directory, new or of the very same configuration.
-
-    Raises:
-        ConfigError: it holds a run of another configuration.
-    """
-    directory = Path(config.output)
-    path = directory / "config.yaml"
-    if path.is_file() and path.read_text() != dump(config):
-        raise ConfigError(f"{directory} holds a run of another configuration: choose another output, or remove it")
-    return directory
-
-
-def _check(config: TrainConfig, suite: Suite) -> None:
-    """Finds now what would otherwise be found after the first evaluation, or after training.
-
-    Raises:
-        ConfigError, SuiteError: TRL refuses the configuration, or no family fits.
-    """
-    from cave_rl.training.grpo import arguments
-
-    suite.select("train", families=config.suite.families, tags=config.suite.tags)
-    for table in config.eval.tables:
-        suite.select(table.split, families=table.families, tags=table.tags)
-    arguments(config)
 
 
 def _tell(bar: Progress, task: TaskID, done: int) -> None:

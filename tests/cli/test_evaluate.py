@@ -60,6 +60,14 @@ def test_a_checkpoint_is_played_as_it_was_trained() -> None:
     assert (found["success"]["mean"], found["steps"]) == (1.0, 1.0)
 
 
+def test_a_budget_bounds_what_an_episode_may_take(tmp_path: Path) -> None:
+    options = ["Tiny-v0", "-m", tiny.directory(), "-n", 3, "--style", "compact", "--max-tokens", 24, "-o", tmp_path]
+    result = call(*options, "--budget", 3)
+    assert result.exit_code == 0, result.output
+    rows = [json.loads(line) for line in (tmp_path / "traces.jsonl").read_text().splitlines()]
+    assert [(row["tokens"]["completion"], row["stop"]) for row in rows] == [(3, "cut")] * 3
+
+
 def test_what_happened_is_written_where_asked(tmp_path: Path) -> None:
     for _ in range(2):  # written anew, not added to what another evaluation left
         result = call("Tiny-v0", "-m", "gold", "-n", 3, "-r", 2, "-o", tmp_path / "deep" / "out")

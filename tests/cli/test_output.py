@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import io
 import json
 
 import pytest
-from rich.console import Console
 
 from cave_rl.cli import output
 
@@ -44,10 +42,3 @@ def test_json_is_strict(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["n"] == 1
     with pytest.raises(ValueError, match="JSON"):
         output.as_json(float("nan"))
-
-
-def test_progress_is_silent_off_a_terminal() -> None:
-    stream = io.StringIO()
-    with output.counting(Console(file=stream), "episodes", 3) as progress:
-        progress(3)
-    assert stream.getvalue().strip() == ""

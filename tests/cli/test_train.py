@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -35,7 +36,7 @@ def file(tmp_path: Path) -> Path:
 def test_a_dry_run_tells_what_would_run_and_touches_nothing(tmp_path: Path) -> None:
     result = call(
         QUICKSTART, f"output={tmp_path / 'out'}", "train.steps=10", "train.groups=3", "train.group_size=4",
-        "eval.tables=[{split: test, rollouts: 25}]", "rollout.max_tokens=32", "--dry-run",
+        "eval.tables=[{split: test, tags: [core], rollouts: 25}]", "rollout.max_tokens=32", "--dry-run",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     for line in (
@@ -79,6 +80,14 @@ def test_a_dry_run_needs_nothing_that_trains() -> None:
         ([QUICKSTART, "train.steps"], "cave-rl: an override looks like train.steps=50, not 'train.steps'"),
         ([QUICKSTART, "suite.name=Type-v0", "--dry-run"], "did you mean 'Types-v0'?"),
         ([QUICKSTART, "suite.tags=[cor]", "--dry-run"], "no family in split 'train' with the tags cor"),
+        (
+            [QUICKSTART, "eval.tables=[{split: heldout, families: [x]}]", "--dry-run"],
+            "no family 'x' in split 'heldout'",
+        ),
+        ([QUICKSTART, "env.prompt.style=compac", "--dry-run"], "did you mean 'compact'?"),
+        ([QUICKSTART, "env.prompt.path=no.yaml", "--dry-run"], "cave-rl: cannot read the prompt file no.yaml: No such"),
+        ([QUICKSTART, "train.grpo.bta=1", "--dry-run"], "unknown key 'train.grpo.bta'; did you mean 'beta'?"),
+        ([QUICKSTART, "suite.tags=[dialogue]", "--dry-run"], "take up to 2 messages, and rollout.budget is not given"),
     ],
 )
 def test_what_is_wrong_with_a_request_is_told_on_stderr(arguments: list[object], told: str) -> None:
@@ -100,11 +109,26 @@ def test_a_template_that_cannot_serve_is_told(file: Path) -> None:
 
     loaded = policy.load(tiny.directory(), "float32")
     loaded.tokenizer.chat_template = tiny.CHATML.replace("m.content", "(m.content if loop.last else '')")
-    policy.save_adapter(loaded.model, loaded.tokenizer, file.parent / "model")
+    policy.save_adapter(loaded.model, loaded.tokenizer, file.parent / "model", base="")
     result = call(file, f"model.name={file.parent / 'model'}")
     assert result.exit_code == 2, result.exception
     assert "changes the tokens of message" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_json_is_all_that_goes_to_stdout(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    config = tiny.config(tmp_path / "out", suite__name=tiny.NAME, train__steps=1)
+    path.write_text(training_config.dump(config))
+    result = call(path, "--json")
+    assert result.exit_code == 0, result.output
+    (row,) = json.loads(result.stdout)
+    assert (row["table"], row["rollouts"]) == ("test", 6)
+    assert row.keys() >= {"before", "after", "difference"}
+    assert "step 1/1: solved" in result.stderr
+    again = call(path, "--json")
+    assert json.loads(again.stdout) == [row]
+    assert "is done already" in again.stderr
 
 
 def test_a_run_goes_through_and_then_says_that_it_is_done(file: Path) -> None:

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import gymnasium
+import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
 import cave_rl
 from cave_rl.envs import AnyText, CaveEnv
 from cave_rl.rewards import equals
-from cave_rl.runtime import Variable
+from cave_rl.runtime import Fault, Variable
 from cave_rl.tasks import SuiteError, Task, Turn
 from tests.conftest import python
 
@@ -140,6 +141,12 @@ def test_the_chat_is_rendered_as_text(env: CaveEnv, capsys: pytest.CaptureFixtur
         ),
         (lambda: CaveEnv(task=TASK).reset(options={"task": 3}), SuiteError, "is a Task, not int"),
         (lambda: CaveEnv("Types-v0").reset(options={"family": "sort_lists"}), SuiteError, "did you mean 'sort_list'"),
+        (lambda: CaveEnv("Types-v0").reset(options={"family": 3}), SuiteError, "is a family's name, not 3"),
+        (lambda: CaveEnv("Types-v0").reset(options={"index": "x"}), SuiteError, "from 0, not 'x'"),
+        (lambda: CaveEnv("Types-v0").reset(options={"index": -1}), SuiteError, "from 0, not -1"),
+        (lambda: CaveEnv(task=TASK).reset(options={"family": "x"}), SuiteError, "choose from a suite: here a task"),
+        (lambda: CaveEnv(task=TASK).reset(options={"index": 0}), SuiteError, "choose from a suite: here a task"),
+        (lambda: CaveEnv("Types-v0").reset(options={"task": TASK, "index": 0}), SuiteError, "here a task is given"),
     ],
 )
 def test_what_is_not_known_is_refused_with_what_is(make: Any, error: type[Exception], told: str) -> None:
@@ -162,6 +169,28 @@ def test_the_seed_draws_the_task() -> None:
     ids = [env.reset(seed=seed)[1]["task"]["id"] for seed in (1, 2, 1)]
     assert ids[0] == ids[2] != ids[1]
     assert env.reset()[1]["task"]["id"] != ids[0]
+    env.close()
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    env = CaveEnv("Types-v0")
+    ids = [env.reset(seed=seed)[1]["task"]["id"] for seed in (3, np.int64(3), np.uint8(3))]  # type: ignore[arg-type]
+    assert len(set(ids)) == 1
+    ids = [env.reset(options={"family": "sort_list", "index": i})[1]["task"]["id"] for i in (2, np.int32(2))]
+    assert len(set(ids)) == 1
+    env.close()
+
+
+def test_an_episode_that_could_not_begin_cannot_be_stepped() -> None:
+    broken = Task([Turn("?", equals("x", 1))], setup="raise OSError('disk')")
+    env = CaveEnv(task=TASK)
+    env.reset(seed=0)
+    with pytest.raises(Fault, match="disk"):
+        env.reset(options={"task": broken})
+    for call in (lambda: env.step("x"), lambda: env.runtime):
+        with pytest.raises(gymnasium.error.ResetNeeded, match="call reset"):
+            call()
+    assert env.reset(seed=0)[0] == "Sort xs."
     env.close()
 
 

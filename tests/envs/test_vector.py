@@ -13,7 +13,7 @@ from cave_rl.envs import AnyTexts, CaveVectorEnv
 from cave_rl.rewards import equals
 from cave_rl.runtime import Variable
 from cave_rl.tasks import Task, Turn
-from tests.conftest import python
+from tests.conftest import descriptors, python
 
 TASK = Task([Turn("Sort xs.", equals("xs", [1, 2, 3]), changes=["xs"], gold="xs.sort()")], [Variable("xs", [3, 1, 2])])
 SORT = python("xs.sort()")
@@ -90,6 +90,8 @@ def test_seeds_may_be_given_one_by_one() -> None:
     assert same[0] == same[1] != same[2]
     with pytest.raises(ValueError, match="2 seeds for 3 environments"):
         env.reset(seed=[1, 2])
+    counted, _ = env.reset(seed=np.int64(4))  # type: ignore[arg-type]
+    assert counted == env.reset(seed=4)[0] == env.reset(seed=np.array([4, 5, 6]))[0]  # type: ignore[arg-type]
     env.close()
 
 
@@ -130,6 +132,42 @@ def test_a_fault_in_one_environment_leaves_the_others_alone(monkeypatch: pytest.
     observations, *_ = env.step(["", "done"])
     assert observations[0] == "Sort xs."
     env.close()
+
+
+def test_a_fault_in_a_reset_ends_all_that_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cave_rl.runtime import Fault, Template
+
+    env = CaveVectorEnv(task=TASK, num_envs=3)
+    env.reset(seed=0)
+    before = descriptors()
+    real, count = Template.start_steps, iter(range(9))
+
+    def second_fails(self: Any, seed: int) -> Any:
+        if next(count) == 1:
+            raise Fault("no more processes")
+        return (yield from real(self, seed))
+
+    monkeypatch.setattr(Template, "start_steps", second_fails)
+    with pytest.raises(Fault, match="no more processes"):
+        env.reset(seed=0)
+    assert descriptors() < before, "none of the three is left"
+    with pytest.raises(gymnasium.error.ResetNeeded):
+        env.step(["a"] * 3)
+    monkeypatch.undo()
+    assert env.reset(seed=0)[0] == ("Sort xs.",) * 3
+    assert descriptors() == before
+    env.close()
+
+
+def test_a_closed_environment_begins_nothing_until_it_is_reset() -> None:
+    env = CaveVectorEnv(task=TASK, num_envs=2)
+    for _ in range(2):  # it may be closed again after another reset
+        env.reset(seed=0)
+        runtimes = [episode.runtime for episode in env.episodes]
+        env.close()
+        assert not any(runtime.alive for runtime in runtimes)
+        with pytest.raises(gymnasium.error.ResetNeeded):
+            env.step(["", ""])
 
 
 def test_statistics_of_gymnasium_work() -> None:

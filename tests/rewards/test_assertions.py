@@ -73,11 +73,13 @@ def test_close_takes_tolerances() -> None:
     assert not verdict(close("x", 0), {"x": 0.4})[0]
 
 
-def test_satisfies_wants_true_itself() -> None:
+def test_satisfies_wants_a_bool() -> None:
     assert verdict(satisfies("x", lambda x: x > 1, "above 1"), {"x": 2}) == (True, "")
     assert verdict(satisfies("x", lambda x: x > 1, "above 1"), {"x": 0}) == (False, "x: not above 1: int 0")
-    assert not verdict(satisfies("x", lambda x: x, "truthy"), {"x": [1]})[0]
-    assert not verdict(satisfies("x", lambda x: np.bool_(True), "numpy's"), {"x": 1})[0]
+    assert verdict(satisfies("x", lambda x: np.bool_(True), "numpy's"), {"x": 1})[0]
+    passed, message = verdict(satisfies("x", lambda x: x, "truthy"), {"x": [1]})
+    assert not passed
+    assert "the predicate returned list, not bool" in message
 
 
 def test_deleted_wants_the_name_gone() -> None:

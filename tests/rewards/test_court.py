@@ -8,7 +8,6 @@ import pytest
 
 from cave_rl.rewards import Evidence, State, Statements, equals, satisfies
 from cave_rl.rewards.court import Court, judge
-from cave_rl.runtime import Template, Variable
 from cave_rl.runtime.codec import encode, encode_or_digest
 from cave_rl.runtime.inside import frames
 from cave_rl.runtime.transfer import pack, pack_bytes
@@ -26,7 +25,7 @@ def rule(
     court = Court({"modules": []})
     brief = pack(([(assertions, frozenset(changes))], {"Account": Account}), to_judge=True)
     court.handle(frames.JUDGE, {"index": brief.index}, [brief.fd])
-    evidence = {"before": before, "after": after, "answer": ""}
+    evidence = {"before": before, "after": after, "answer": "", "kept": sorted(before)}
     packed = pack_bytes(frames.pack(frames.JUDGE, bytes(frames.NONCE_BYTES), evidence))
     said = court.handle(frames.JUDGE, {"turn": 0, "evidence": packed.index}, [packed.fd])
     return {verdict["name"]: verdict for verdict in said["verdicts"]}
@@ -154,8 +153,3 @@ def test_a_verdict_that_is_not_exactly_true_has_failed() -> None:
 def test_messages_are_bounded() -> None:
     found = rule({}, {"x": encode("y" * 10**6)}, assertions=(equals("x", "z" * 10**6),))
     assert len(found["x equals"]["message"]) <= 2000
-
-
-def test_the_baseline_is_claimed_before_any_cell(template: Template[Any]) -> None:
-    assert template.summary["baseline"] == {"xs": encode([3, 1, 2]), "total": encode(0)}
-    assert Variable("xs", [1]).name == "xs"

@@ -222,4 +222,10 @@ for state in ({"a": 1, "b": 2}, {"a": 1, "b": 3}, {"a": 1}):
     assert first == "('check',) ['a', 'b']"
     assert rest[0] == "[(True, '')]"
     assert rest[1] == "[(False, 'b')]"
-    assert "not reached: KeyError" in rest[2]
+    assert "not reached: UnknownVariable" in rest[2]
+
+
+def test_without_source_every_mentioned_name_is_read() -> None:
+    scope: dict[str, Any] = {}
+    exec("def check(state):\n    assert state['n'] == 1\n    assert all(state.m > p for p in state.ps)", scope)
+    assert {"n", "m", "ps"} <= Statements.of(scope["check"]).reads

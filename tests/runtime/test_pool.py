@@ -50,6 +50,18 @@ def test_a_set_up_that_fails_fails_for_all_who_wait_and_is_tried_again() -> None
         assert run(template(pool, 1)).start().execute("key").ok
 
 
+def test_of_two_that_were_made_for_one_key_the_first_is_retired(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waited too long for another's makes one of their own."""
+    from cave_rl.runtime import pool as module
+
+    monkeypatch.setattr(module, "START_S", 0.0)
+    with Pool() as pool:
+        made = run_all([template(pool, 1), template(pool, 1)])
+        assert made[0] is not made[1]
+        assert sorted(each.closed for each in made) == [False, True]
+        assert not run(template(pool, 1)).closed
+
+
 def test_the_least_recently_used_idle_template_is_retired() -> None:
     with Pool(templates=2) as pool:
         one, two = run(template(pool, 1)), run(template(pool, 2))

@@ -16,7 +16,6 @@ from cave_rl.semantic.observation import (
     defuse,
     malformed,
     observe,
-    outputs_ready,
     sanitize,
     shape,
     stopped,
@@ -53,11 +52,6 @@ def test_parts_come_in_order_with_the_error_last() -> None:
 
 def test_braces_and_dollars_in_output_are_safe() -> None:
     assert "{x} $y ${z} $$ %s \\1" in shape("{x} $y ${z} $$ %s \\1")
-
-
-def test_a_note_is_added() -> None:
-    assert outputs_ready(["total", "names"]) in shape("x", note=outputs_ready(["total", "names"]))
-    assert "total, names" in outputs_ready(["total", "names"])
 
 
 # --- the limit --------------------------------------------------------------------------------------------------------
@@ -109,12 +103,6 @@ def test_of_an_endless_message_the_type_is_kept() -> None:
     text = shape(error=TRACEBACK + "x" * 10_000, limit_chars=200)
     assert "ValueError: bad" in text
     assert "characters left out" in text
-
-
-def test_what_the_runtime_dropped_is_told() -> None:
-    text = shape("x", dropped_chars=12)
-    assert "12 more characters" in text
-    assert "summaries" in text
 
 
 def test_a_limit_must_leave_room() -> None:

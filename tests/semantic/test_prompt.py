@@ -65,14 +65,6 @@ def test_examples_of_the_prompt_are_used_unless_others_are_given() -> None:
     assert len(prompt.opening([], "Go.", examples=[])) == 2
 
 
-def test_an_example_may_go_on_to_its_answer() -> None:
-    example = Example([], "How many?", "print(len(xs))", observation="3", answer="Three.")
-    messages = Prompt("compact", observation_role="tool", examples=[example]).opening([], "Go.")
-    assert [message["role"] for message in messages] == ["system", "user", "assistant", "tool", "assistant", "user"]
-    with pytest.raises(ValueError, match="roles must alternate"):
-        Example([], "How many?", "print(3)", answer="Three.")
-
-
 def test_example_code_is_fenced_so_that_it_parses() -> None:
     code = 'text = """\n```\n"""'
     assert parse(Prompt().code_message(code)["content"]).code == code

@@ -66,6 +66,17 @@ def test_a_file_that_cannot_work_is_refused(tmp_path: Path, content: str, says: 
         load_prompts(path)
 
 
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PromptFileError, match=r"cannot read the prompt file .*none\.yaml: No such file"):
+        load_prompts(tmp_path / "none.yaml")
+    with pytest.raises(PromptFileError, match=r"cannot read the prompt file .*: Is a directory"):
+        load_prompts(tmp_path)
+    path = tmp_path / "latin.yaml"
+    path.write_bytes("styles: é".encode("latin-1"))
+    with pytest.raises(PromptFileError, match=r"cannot read the prompt file .*latin\.yaml: 'utf-8'"):
+        load_prompts(path)
+
+
 def test_an_unknown_style_names_the_known_ones() -> None:
     with pytest.raises(PromptFileError, match=r"there are cave, compact.*did you mean 'cave'"):
         load_prompts().style("cav")

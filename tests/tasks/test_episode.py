@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cave_rl.confinement import Confinement
-from cave_rl.rewards import RewardRules, Statements, answer_contains, equals
+from cave_rl.rewards import RewardRules, Statements, answer_contains, deleted, equals
 from cave_rl.runtime import (
     CodeRules,
     Fault,
@@ -425,3 +425,97 @@ def test_a_thousand_episodes_leave_no_descriptor_and_no_process(play: PlayIt, po
             run(episode.step_steps("done"))
         episode.close()
     assert settled(descriptors, before) == before
+
+
+# --- no credit for what was not done ---------------------------------------------------------------------------------
+
+
+def test_a_runtime_that_is_gone_claims_nothing_not_even_a_deletion(play: PlayIt) -> None:
+    task = Task([Turn("Delete x.", deleted("x"), changes=["x"])], variables=[Variable("x", 1)])
+    assert play(task, python("del x"), "Done.").last.reward == 1.0
+    crashed = play(task, python("import os\nos._exit(1)")).last
+    assert (crashed.reward, crashed.terminated, crashed.info["solved"]) == (0.0, True, False)
+    assert "the runtime is gone" in crashed.info["verdicts"][0]["message"]
+
+
+def test_what_the_set_up_made_is_known_before_and_is_kept(play: PlayIt) -> None:
+    def grown(state: Any, before: Any) -> None:
+        assert state.ys == [*before.ys, 3], "ys"
+
+    task = Task(
+        [
+            Turn("Append 3 to ys.", grown, changes=["ys"]),
+            Turn("Put 1 in n.", [equals("n", 1), equals("ys", [1, 2, 3])]),
+        ],
+        variables=[Variable("x", 0)],
+        setup="ys = [1, 2]",
+    )
+    assert play(task, "Done.", "Done.").last.info["scores"] == [0.0, 0.0]
+    assert play(task, python("ys.append(3)"), "Done.", python("n = 1"), "Done.").last.info["scores"] == [1.0, 1.0]
+    spoiled = play(task, python("ys.append(3)"), "Done.", python("n = 1\nys.append(4)"), "Done.").last
+    assert spoiled.info["scores"] == [1.0, 0.0]
+
+
+def test_a_turn_that_is_done_ahead_earns_nothing_when_it_comes(play: PlayIt) -> None:
+    ahead = play(of_two(), python("a = 1\nb = 2"), "Done.", "Done.").last
+    assert ahead.info["scores"] == [1.0, 0.0]
+
+
+def test_a_small_claim_limit_does_not_change_what_is_unchanged(play: PlayIt) -> None:
+    task = Task([Turn("Put 1 in n.", equals("n", 1))], variables=[Variable("big", list(range(1000)))])
+    config = EpisodeConfig(limits=Limits(claim_bytes=500))
+    assert play(task, python("n = 1"), "Done.", config=config).last.reward == 1.0
+    assert play(task, python("n = 1\nbig[7] = 0"), "Done.", config=config).last.reward == 0.0
+
+
+def test_a_large_expected_value_is_compared_by_its_digest_with_injected_classes(play: PlayIt) -> None:
+    task = Task(
+        [Turn("Double them.", equals("accounts", [Account(i) for i in range(200)]), changes=["accounts"])],
+        variables=[Variable("accounts", [])],
+        types=[Type(Account)],
+    )
+    config = EpisodeConfig(limits=Limits(claim_bytes=500))
+    for count, reward in ((200, 1.0), (199, 0.0)):
+        code = python(f"accounts[:] = [Account(i) for i in range({count})]")
+        assert play(task, code, "Done.", config=config).last.reward == reward
+
+
+@pytest.mark.parametrize("event", ["while True: pass", "import os\nos._exit(0)", "1/0"])
+def test_an_event_before_the_first_turn_that_fails_is_a_fault(pool: Pool, event: str) -> None:
+    task = Task([Turn("Put 1 in n.", equals("n", 1), event=event)])
+    episode = Episode(task, pool=pool, config=EpisodeConfig(limits=SHORT))
+    with pytest.raises(Fault, match="the host event of turn 1 failed"):
+        run(episode.begin_steps())
+    episode.close()
+
+
+def test_what_an_event_defines_is_the_hosts_doing(play: PlayIt) -> None:
+    first = Turn("Put 1 in a.", equals("a", 1))
+    second = Turn("Put 2 in b.", equals("b", 2), event="def double(x): return 2 * x")
+    task = Task([first, second], functions=[Function(double)])
+    assert play(task, python("a = 1"), "Done.", python("b = 2"), "Done.").last.info["scores"] == [1.0, 1.0]
+
+
+def test_a_suite_that_is_registered_anew_runs_its_new_code(pool: Pool) -> None:
+    def played(function: Callable[[], int]) -> str:
+        named = Function(function, name="f")
+        task = Task([Turn("q", equals("n", 1))], functions=[named], suite="S-v0", family="f", seed=1)
+        episode = Episode(task, pool=pool, config=EpisodeConfig())
+        run(episode.begin_steps())
+        said = run(episode.step_steps(python("print(f())"))).observation
+        episode.close()
+        return said
+
+    def f() -> int:
+        return 11
+
+    def g() -> int:
+        return 22
+
+    assert "11" in played(f)
+    assert "22" in played(g)
+
+
+def test_directories_of_a_runtime_look_the_same_in_every_episode(play: PlayIt) -> None:
+    asked = python("import os\nprint(os.getcwd(), os.path.expanduser('~'))")
+    assert {play(SORT, asked).last.observation.split("\n")[1] for _ in range(2)} == {"/work /home"}

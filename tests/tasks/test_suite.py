@@ -129,6 +129,27 @@ def test_a_family_that_returns_no_task_is_named() -> None:
         suite.task("train", "none", 0)
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            ModuleNotFoundError("No module named 'pandas'", name="pandas"),
+            r"pandas is not .*pip install 'cave-rl\[data\]'",
+        ),
+        (ModuleNotFoundError("No module named 'shop'", name="shop"), "ModuleNotFoundError: No module named 'shop'"),
+    ],
+)
+def test_a_family_that_needs_a_missing_module_is_named_with_it(error: ImportError, told: str) -> None:
+    suite = Suite("Needy-v0")
+
+    @suite.family
+    def needy(rng: random.Random) -> Task:
+        raise error
+
+    with pytest.raises(SuiteError, match=f"family 'needy' of Needy-v0: {told}"):
+        suite.task("train", "needy", 0)
+
+
 def test_registered_and_installed_suites_are_found_by_name_or_path() -> None:
     suite = register(made())
     assert find("Made-v0") is find("cave_rl/Made-v0") is suite

@@ -45,6 +45,7 @@ def test_dotted_overrides_take_yaml_values(file: Path) -> None:
             "eval.greedy=false",
             "env.prompt={style: compact, examples: 2}",
             "env.prompt.examples=3",
+            "env.max_steps=1",
             "output=out=dir",
             "train.grpo.num_iterations=2",
         ],
@@ -71,6 +72,12 @@ def test_an_override_reaches_below_what_the_file_left_empty(file: Path) -> None:
         ("env.max_step=5", "unknown key 'env.max_step'; did you mean 'max_steps'?"),
         ("env.prompt.example=5", "unknown key 'env.prompt.example'; did you mean 'examples'?"),
         ("env.limits.cpu=5", "unknown key 'env.limits.cpu'; did you mean 'cpu_s'?"),
+        ("env.limits.cpu_s=-1", "env.limits: cpu_s must be a number above 0, and finite, not -1"),
+        ("env.limits.claim_bytes=0", "env.limits: claim_bytes must be a number above 0"),
+        ("env.rules.import=[os]", "unknown key 'env.rules.import'; did you mean 'imports'?"),
+        ("env.rules.patterns=['(']", "env.rules.patterns: '(' is no regular expression"),
+        ("env.rules=os", "env.rules: must be a mapping of deny lists (imports, functions, attributes, patterns)"),
+        ("env.max_steps=3", "env.max_steps is 3, and rollout.budget is not given: set it to the tokens of all"),
         ("env.reward.steps_cost=1", "unknown key 'env.reward.steps_cost'; did you mean 'step_cost'?"),
         ("eval.tables=[{splt: test}]", "unknown key 'eval.tables.0.splt'; did you mean 'split'?"),
         ("train.steps=many", "train.steps: "),
@@ -84,7 +91,7 @@ def test_an_override_reaches_below_what_the_file_left_empty(file: Path) -> None:
         ("train.steps=[1", "the value of train.steps=[1 is not YAML"),
         ("train.micro_batch=3", "train: micro_batch 3 does not divide groups * group_size = 16"),
         ("eval.tables=[{split: test}, {tags: [a]}]", "eval: two tables are called 'test': give each a title"),
-        ("env.reward.step_cost=0.1", "costs need train.scale_rewards: none"),
+        ("env={max_steps: 1, reward: {step_cost: 0.1}}", "costs need train.scale_rewards: none"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(file: Path, override: str, told: str) -> None:
@@ -115,7 +122,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 
 def test_costs_are_taken_where_advantages_are_not_scaled() -> None:
-    config = parse({"env": {"reward": {"token_cost": 0.001}}, "train": {"scale_rewards": "none"}})
+    config = parse({"env": {"max_steps": 1, "reward": {"token_cost": 0.001}}, "train": {"scale_rewards": "none"}})
     assert config.env.reward.has_costs
 
 
@@ -129,6 +136,22 @@ def test_a_step_is_divided_into_equal_parts() -> None:
 def test_the_budget_is_one_message_unless_it_is_given() -> None:
     assert parse({"rollout": {"max_tokens": 40}}).rollout.tokens == 40
     assert parse({"rollout": {"max_tokens": 40, "budget": 100}}).rollout.tokens == 100
+
+
+def test_several_messages_need_a_budget() -> None:
+    """One message's would cut every episode after its first."""
+    assert parse({"env": {"max_steps": 3}, "rollout": {"budget": 300}}).env.max_steps == 3
+    with pytest.raises(ConfigError, match=r"env.max_steps is 8, and rollout.budget is not given"):
+        parse({"env": {"prompt": {"style": "compact"}}})
+
+
+def test_rules_are_written_and_read_back(file: Path) -> None:
+    file.write_text("env: {max_steps: 1, rules: {imports: [os], functions: [eval], attributes: [__globals__]}}")
+    config = load(file, ["env.rules.patterns=['while True']"])
+    assert config.env.rules is not None
+    found = config.env.rules.check("import os\neval('1')\nwhile True: f.__globals__")
+    assert [violation.line for violation in found] == [1, 2, 3, 3]
+    assert parse(yaml.safe_load(dump(config))) == config
 
 
 def some(**values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
@@ -156,6 +179,6 @@ TEXT = st.text(max_size=4)
     )
 )
 def test_what_is_written_is_read_back(data: dict[str, Any]) -> None:
-    config = parse(data)
+    config = parse({**data, "rollout": {"budget": 500}})
     assert parse(yaml.safe_load(dump(config))) == config
     assert dump(parse(yaml.safe_load(dump(config)))) == dump(config)

@@ -24,7 +24,7 @@ from cave_rl.semantic.parsing import fenced
 from cave_rl.semantic.template import ChatTemplateError
 from cave_rl.suites.types.tasks import suite as types
 from cave_rl.tasks.episode import Episode
-from cave_rl.tasks.suite import SuiteError
+from cave_rl.tasks.suite import Suite, SuiteError
 from cave_rl.tasks.task import Task, Turn
 from cave_rl.training import grpo, policy
 from cave_rl.training.config import ConfigError, TrainConfig
@@ -224,15 +224,15 @@ def test_the_same_seed_gives_the_same_step(
 
 def faulty(monkeypatch: pytest.MonkeyPatch, *which: int) -> None:
     """The rollouts with these numbers get a task whose set-up fails."""
-    real, count = grpo.World.episode, itertools.count()
+    real, count = grpo.Setting.episode, itertools.count()
 
-    def episode(world: grpo.World, row: dict[str, Any]) -> Episode:
-        made = real(world, row)
+    def episode(setting: grpo.Setting, row: dict[str, Any]) -> Episode:
+        made = real(setting, row)
         if next(count) in which:
-            return Episode(BROKEN, pool=world.pool, config=world.config)
+            return Episode(BROKEN, pool=setting.pool, config=setting.config)
         return made
 
-    monkeypatch.setattr(grpo.World, "episode", episode)
+    monkeypatch.setattr(grpo.Setting, "episode", episode)
 
 
 def test_a_fault_is_no_reward_and_teaches_nothing(pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,8 +265,8 @@ def test_where_all_are_faults_nothing_is_learned(pool: Pool, tmp_path: Path, mon
 
 def test_the_environment_has_two_public_methods(pool: Pool) -> None:
     """TRL takes every other one for a tool; with tools it would train on observations."""
-    world = grpo.World(tiny.suite, pool, tiny.COMPACT, None)
-    made = grpo.environment_class(world)
+    setting = grpo.Setting(tiny.suite, pool, tiny.COMPACT, None)
+    made = grpo.environment_class(setting)
     public = {name for name, _ in inspect.getmembers(made, inspect.isfunction) if not name.startswith("_")}
     assert public == {"reset", "get_reward"}
     environment = made()
@@ -277,19 +277,45 @@ def test_the_environment_has_two_public_methods(pool: Pool) -> None:
 
 
 def test_an_episode_is_a_pure_function_of_its_row(pool: Pool) -> None:
-    world = grpo.World(tiny.suite, pool, tiny.COMPACT.but(max_steps=2), None)
+    setting = grpo.Setting(tiny.suite, pool, tiny.COMPACT.but(max_steps=2), None)
 
     def look(episode: Episode) -> str:
         return fenced("import random\nprint(x, random.random(), hash('x'))") if not episode.turn_steps else "Done."
 
     row = {"family": "put", "index": 3, "seed": 7}
-    same = play_messages([world.episode(row) for _ in range(3)], look)
-    (other,) = play_messages([world.episode({**row, "seed": 8})], look)
+    same = play_messages([setting.episode(row) for _ in range(3)], look)
+    (other,) = play_messages([setting.episode({**row, "seed": 8})], look)
     said = [rollout.episode.messages[3]["content"] for rollout in [*same, other]]
     assert len(set(said[:3])) == 1
     assert said[3] != said[0]
     for rollout in [*same, other]:
         rollout.episode.close()
+
+
+def test_the_rollouts_of_a_group_share_one_task(pool: Pool) -> None:
+    """Only the object: what they do to their state is their own."""
+    setting = grpo.Setting(tiny.suite, pool, tiny.COMPACT, None)
+    row = {"family": "put", "index": 3, "seed": 7}
+    one, same, other = (setting.episode(each) for each in (row, row, {**row, "index": 4}))
+    assert one.task is same.task is not other.task
+
+
+def test_no_task_comes_twice_and_none_that_the_prompt_shows() -> None:
+    suite = Suite("Few-v0")
+
+    @suite.family
+    def few(rng: random.Random) -> Task:
+        n = rng.randrange(40)
+        return Task([Turn(f"Set x to {n}.", equals("x", n), gold=f"x = {n}")])
+
+    trained = {suite.task("train", "few", index).content: index for index in range(400)}
+    suite.examples = (suite.task("train", "few", 0),)
+    config = tiny.config("out", suite={"name": "Few-v0"}, train__steps=len(trained) - 1, train__groups=1)
+    contents = [suite.task("train", "few", row["index"]).content for row in grpo.rows(suite, config)]
+    assert sorted([*contents, suite.examples[0].content]) == sorted(trained)
+    more = tiny.config("out", suite={"name": "Few-v0"}, train__steps=len(trained), train__groups=1)
+    with pytest.raises(SuiteError, match=r"family 'few' of Few-v0 gave no new task .* too few distinct tasks"):
+        grpo.rows(suite, more)
 
 
 def test_rows_are_one_a_group_balanced_and_never_twice() -> None:

@@ -68,7 +68,7 @@ def test_a_model_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 def test_an_adapter_is_loaded_as_the_model_that_it_makes(adapted: Loaded, tmp_path: Path) -> None:
-    policy.save_adapter(adapted.model, adapted.tokenizer, tmp_path / "adapter")
+    policy.save_adapter(adapted.model, adapted.tokenizer, tmp_path / "adapter", base=tiny.directory())
     assert not list((tmp_path / "adapter").glob("model*.safetensors")), "the base is not saved again"
     loaded = policy.load(str(tmp_path / "adapter"), "float32")
     assert not hasattr(loaded.model, "merge_adapter"), "it is merged"
@@ -77,11 +77,34 @@ def test_an_adapter_is_loaded_as_the_model_that_it_makes(adapted: Loaded, tmp_pa
     assert (logits(loaded.model) - base).abs().max() > 0.1
 
 
+def test_an_adapter_names_its_base_as_it_was_asked_for(
+    adapted: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not by where it lies on this machine: on another one it lies elsewhere."""
+    policy.save_adapter(adapted.model, adapted.tokenizer, tmp_path / "adapter", base="hub/tiny")
+    for path in (tmp_path / "adapter").iterdir():
+        assert tiny.directory().encode() not in path.read_bytes(), path.name
+    monkeypatch.setattr(policy, "obtain", lambda name: Path(tiny.directory() if name == "hub/tiny" else name))
+    loaded = policy.load(str(tmp_path / "adapter"), "float32")
+    torch.testing.assert_close(logits(loaded.model), logits(adapted.model), atol=1e-4, rtol=1e-4)
+
+
+def test_an_adapter_on_an_adapter_is_loaded_with_both(adapted: Loaded, tmp_path: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    policy.save_adapter(adapted.model, adapted.tokenizer, tmp_path / "one", base=tiny.directory())
+    one = policy.load(str(tmp_path / "one"), "float32")
+    two = get_peft_model(one.model, LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM"))
+    policy.save_adapter(two, one.tokenizer, tmp_path / "two", base=str(tmp_path / "one"))
+    loaded = policy.load(str(tmp_path / "two"), "float32")
+    torch.testing.assert_close(logits(loaded.model), logits(adapted.model), atol=1e-4, rtol=1e-4)
+
+
 def test_all_weights_are_saved_where_there_is_no_adapter(tmp_path: Path) -> None:
     loaded = policy.load(tiny.directory(), "float32")
     with torch.no_grad():
         loaded.model.lm_head.weight.mul_(2)
-    policy.save_adapter(loaded.model, loaded.tokenizer, tmp_path / "deep" / "model")
+    policy.save_adapter(loaded.model, loaded.tokenizer, tmp_path / "deep" / "model", base="")
     again = policy.load(str(tmp_path / "deep" / "model"), "float32")
     assert torch.equal(logits(again.model), logits(loaded.model))
     assert again.tokenizer.chat_template == tiny.CHATML
@@ -98,7 +121,7 @@ def test_a_player_plays_by_the_model_as_it_is_now(pool: Pool) -> None:
 
 
 def test_a_player_with_an_adapter_plays_as_the_merged_model_does(adapted: Loaded, pool: Pool, tmp_path: Path) -> None:
-    policy.save_adapter(adapted.model, adapted.tokenizer, tmp_path)
+    policy.save_adapter(adapted.model, adapted.tokenizer, tmp_path, base=tiny.directory())
     merged = policy.load(str(tmp_path), "float32")
     tasks = choose(tiny.suite, "test", 6)
     said = [

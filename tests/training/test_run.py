@@ -17,6 +17,7 @@ from rich.console import Console
 from cave_rl.evaluation import Evaluation
 from cave_rl.rewards.assertions import equals
 from cave_rl.runtime.errors import Fault
+from cave_rl.semantic.texts import PromptFileError
 from cave_rl.tasks import registry
 from cave_rl.tasks.suite import Suite, SuiteError
 from cave_rl.tasks.task import Task, Turn
@@ -97,7 +98,9 @@ def test_no_task_is_met_both_in_training_and_in_evaluation(done: tuple[TrainConf
 
 
 def test_what_was_trained_can_be_loaded(done: tuple[TrainConfig, Console]) -> None:
-    loaded = policy.load(str(Path(done[0].output) / "adapter"), "float32").model.state_dict()
+    adapter = Path(done[0].output) / "adapter"
+    assert json.loads((adapter / "adapter_config.json").read_text())["base_model_name_or_path"] == done[0].model.name
+    loaded = policy.load(str(adapter), "float32").model.state_dict()
     base = policy.load(tiny.directory(), "float32").model.state_dict()
     assert loaded.keys() == base.keys()
     assert any(not torch.equal(loaded[name], base[name]) for name in base)
@@ -253,6 +256,9 @@ def test_where_every_episode_fails_on_our_side_the_run_says_so(tmp_path: Path) -
         ({"train__grpo": {"learning_rat": 1}}, "train.grpo.learning_rat"),
         ({"suite__tags": ["hard"]}, "no family in split 'train' with the tags hard"),
         ({"eval__tables": [{"split": "heldout", "families": ["put"]}]}, "no family 'put' in split 'heldout'"),
+        ({"env__prompt": {"style": "compac"}}, "did you mean 'compact'"),
+        ({"env__prompt": {"path": "no.yaml"}}, "cannot read the prompt file no.yaml"),
+        ({"suite__tags": ["dialogue"]}, "tasks of 'both' take up to 2 messages, and rollout.budget is not given"),
         ({"model__name": "./nowhere"}, "no directory"),
     ],
 )
@@ -260,7 +266,7 @@ def test_what_is_wrong_is_told_at_once_and_leaves_nothing_behind(
     tmp_path: Path, wrong: dict[str, Any], told: str
 ) -> None:
     """Put right, the run may begin in the same directory."""
-    with pytest.raises((ConfigError, SuiteError, ModelError), match=told):
+    with pytest.raises((ConfigError, SuiteError, PromptFileError, ModelError), match=told):
         run.train(tiny.config(tmp_path / "out", **wrong), quiet())
     assert not (tmp_path / "out").exists()
 

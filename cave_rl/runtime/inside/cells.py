@@ -1,8 +1,7 @@
 """Runs one cell in a namespace as a notebook would.
 
 Covered: state that persists, the value of a last expression, top-level `await`, tracebacks that begin at the cell and
-    show
-its lines. Not covered: IPython's magics and shell escapes (they are syntax errors).
+show its lines. Not covered: IPython's magics and shell escapes (they are syntax errors).
 """
 
 from __future__ import annotations

@@ -45,11 +45,10 @@ class Kernel:
         _close_package()
         self._cells = Cells(self._names)
         self._differ = Differ(self._names, self._classes)
-        self._injected = [name for name, _ in (*brief["functions"], *brief["variables"], *brief["types"])]
 
     def summary(self) -> dict[str, Any]:
-        """The names after set-up, and the claims of all that was injected: the baseline, before any hostile code."""
-        return {"names": self._public(), "baseline": self._claim(self._injected, 1 << 22)}
+        """The names after set-up."""
+        return {"names": self._public()}
 
     def adopt(self, start: dict[str, Any]) -> None:
         """In a fresh fork: seeds, working directory, output, the interrupt handler."""

@@ -2,8 +2,7 @@
 
 Large buffers (arrays, frames) are laid out of band, each mapped privately on its own: a fork then costs the same
 whatever their size, and a write to one taxes no other. The file is sealed, so no rollout can change what its siblings
-see.
-Nothing ever comes back this way: from child to host only claims cross.
+see. Nothing ever comes back this way: from child to host only claims cross.
 """
 
 from __future__ import annotations

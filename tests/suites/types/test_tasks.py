@@ -156,9 +156,11 @@ def test_enough_families_are_trained_and_enough_are_held_out() -> None:
     assert kinds <= {tag for family in suite.families.values() for tag in family.tags}
 
 
-def test_examples_are_simple_train_tasks() -> None:
+def test_examples_are_simple_and_no_prompt_shows_a_task_that_is_trained_or_tested_on() -> None:
     assert len(suite.examples) == 3
-    for task in suite.examples:
-        assert task.family in suite.names("train")
-        assert split_of(task) == "train"
-        assert "core" in task.tags
+    for example in suite.examples:
+        assert example.family in suite.names("train"), "heldout families stay unseen"
+        assert split_of(example) == "validation", "a split is a function of content: no other split can hold it"
+        assert "core" in example.tags
+        met = {task.content for task in tasks(example.family, 100)}
+        assert example.content not in met

@@ -1,0 +1,52 @@
+"""What a run refuses, found before a model is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cave_rl.tasks import registry
+from cave_rl.tasks.suite import Suite
+from cave_rl.tasks.task import Task
+from cave_rl.training.config import ConfigError, EvalTable, SuitePart, TrainConfig, dump
+from cave_rl.training.grpo import arguments, rows
+
+
+def check(config: TrainConfig, *, trl: bool = True) -> Suite:
+    """Finds now what would otherwise be found after the first evaluation, or after training.
+
+    Args:
+        config: what would run.
+        trl: whether TRL is asked for its opinion too. It must be installed, and takes seconds to import.
+
+    Returns:
+        The suite.
+
+    Raises:
+        ConfigError: the directory holds another run, the budget does not fit the tasks, or TRL refuses something.
+        SuiteError: there is no such suite, no family fits, or one cannot make its tasks.
+        TaskError: a family makes something that is no task.
+        PromptFileError: the prompt file, its style or an override cannot be used.
+    """
+    output = Path(config.output)
+    if (output / "config.yaml").is_file() and (output / "config.yaml").read_text() != dump(config):
+        raise ConfigError(f"{output} holds a run of another configuration: choose another output, or remove it")
+    config.env.prompt.build()
+    suite = registry.find(config.suite.name)
+    parts: list[SuitePart | EvalTable] = [config.suite, *config.eval.tables]
+    for part in parts:
+        split = part.split if isinstance(part, EvalTable) else "train"
+        for family in suite.select(split, families=part.families, tags=part.tags):
+            _check_budget(config, suite.task(split, family, 0))
+    rows(suite, config)
+    if trl:
+        arguments(config)
+    return suite
+
+
+def _check_budget(config: TrainConfig, task: Task) -> None:
+    messages = sum(turn.max_steps or config.env.max_steps for turn in task.turns)
+    if config.rollout.budget is None and messages > 1:
+        raise ConfigError(
+            f"tasks of {task.family!r} take up to {messages} messages, and rollout.budget is not given: set it to the "
+            "tokens of all messages and observations of an episode, or choose other families"
+        )
