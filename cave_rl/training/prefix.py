@@ -1,9 +1,12 @@
-"""A GRPO trainer that computes what all rollouts of a batch begin with only once.
+"""A GRPO trainer that computes only what it must: shared prefixes once, and no rows that teach nothing.
 
 The system text and the few-shot examples stand at the head of every prompt, and a group shares its whole prompt. On a
 CPU most of a step goes into recomputing them for each rollout. Here their keys and values are computed once, with
 gradients, and every row attends to them: the same log-probabilities and the same gradients (a test compares both), for
 a fraction of the tokens.
+
+A group whose members all earned the same has advantage 0 throughout: it adds nothing to the gradient, so it is left out
+of the forward and backward pass.
 """
 
 from __future__ import annotations
@@ -19,6 +22,21 @@ from cave_rl.rollouts.backends import SHORTEST_PREFIX, common_prefix
 
 class PrefixGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     """TRL's trainer, with shared prefixes. Text only, one process, no gradient checkpointing, no MoE loss."""
+
+    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+        advantages = inputs["advantages"]
+        # Only where a row's part of the loss is its advantage times something, over a normalizer of the whole batch
+        plain = self.loss_type in ("dapo", "cispo") and self.beta == 0.0 and not self._entropy_bonus_enabled
+        if plain and advantages.dim() == 1 and self.top_entropy_quantile == 1.0:
+            teaches = advantages.abs() > 1e-6
+            teaches[0] |= not bool(teaches.any())  # a loss needs a row to hang on
+            rows = len(advantages)
+            inputs = {
+                key: value[teaches] if torch.is_tensor(value) and value.dim() > 0 and len(value) == rows else value
+                for key, value in inputs.items()
+            }
+        loss: torch.Tensor = super()._compute_loss(model, inputs)
+        return loss
 
     def _get_per_token_logps_and_entropies(
         self,

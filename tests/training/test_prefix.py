@@ -109,6 +109,28 @@ def test_the_same_gradients(make: Make, prompts: list[list[int]], lora: dict[str
         assert apart < 1e-4, (name, apart)
 
 
+@pytest.mark.parametrize("advantages", [[1.0, 0.0, 0.0, -1.5], [0.0] * 4, [0.5] * 4], ids=["some", "none", "all"])
+def test_rows_without_an_advantage_are_left_out_and_nothing_changes(make: Make, advantages: list[float]) -> None:
+    trainer = make(model__lora=None)
+    given = batch(PROMPTS["of different lengths"]) | {"advantages": torch.tensor(advantages)}
+    trainer.current_gradient_accumulation_steps = 1
+    rows: list[int] = []
+    backbone = trainer.model.model
+    handle = backbone.register_forward_pre_hook(
+        lambda _, args, kwargs: rows.append(len(args[0] if args else kwargs["input_ids"])), with_kwargs=True
+    )
+    found = []
+    for of in (PrefixGRPOTrainer, GRPOTrainer):
+        trainer.model.zero_grad()
+        loss = of._compute_loss(trainer, trainer.model, given)
+        loss.backward()
+        found.append((loss.detach(), [weight.grad.clone() for weight in trainer.model.parameters()]))
+    handle.remove()
+    torch.testing.assert_close(found[0], found[1], atol=1e-6, rtol=1e-4)
+    assert rows[1] == max(1, sum(each != 0 for each in advantages))
+    assert rows[3] == 4
+
+
 def test_the_beginning_is_computed_once(make: Make) -> None:
     trainer, given = make(), batch(PROMPTS["of different lengths"])
     widths: list[tuple[int, ...]] = []
