@@ -26,7 +26,7 @@ import pytest
 from pydantic import BaseModel
 
 from cave_rl.runtime.codec import ClaimError, DecodeLimits, Opaque, decode, encode
-from cave_rl.runtime.inside import encode as wire
+from cave_rl.runtime.inside import encode_scalars as wire
 
 pd = pytest.importorskip("pandas")
 ROUNDS = int(os.environ.get("CAVE_RL_FUZZ", "3000"))
@@ -312,7 +312,7 @@ def test_keys_made_to_collide_are_refused() -> None:
     assert decode(encode(set(range(5000)))) == set(range(5000))
     head = [2 + 5000, "set", None]
     data = table(True, 0, *head)
-    keys = b"".join(wire._packb(at * modulus) for at in range(1, 5001))
+    keys = b"".join(wire.packb(at * modulus) for at in range(1, 5001))
     stream = data[9:] + keys
     with pytest.raises(ClaimError, match="hash"):
         decode(wire.TABLE + len(stream).to_bytes(8, "little") + stream)

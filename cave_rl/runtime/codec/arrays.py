@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cave_rl.runtime.codec.claims import ClaimError
 from cave_rl.runtime.codec.decode import Builder, Decoder, _fields, zone
-from cave_rl.runtime.inside import encode as wire
+from cave_rl.runtime.inside import encode_scalars as wire
 
 if TYPE_CHECKING:
     import numpy as np

@@ -26,7 +26,7 @@ import msgpack  # type: ignore[import-untyped]
 
 from cave_rl.runtime.codec import figures, instances
 from cave_rl.runtime.codec.claims import ClaimError, DecodeLimits, Digest, Opaque, SqliteClaim
-from cave_rl.runtime.inside import encode as wire
+from cave_rl.runtime.inside import encode_scalars as wire
 
 _LIMITS = DecodeLimits()
 _NO_CLASSES: Mapping[str, type] = MappingProxyType({})

@@ -23,7 +23,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cave_rl.runtime.codec.claims import ClaimError
-from cave_rl.runtime.inside.encode import Plan, plan_of
+from cave_rl.runtime.inside.encode_containers import Plan, plan_of
 
 _plan: Callable[[type], Plan] = functools.lru_cache(maxsize=256)(plan_of)
 

@@ -7,8 +7,10 @@ from typing import Any
 import msgpack  # type: ignore[import-untyped]
 
 from cave_rl.runtime.codec.claims import Opaque
-from cave_rl.runtime.inside import encode as wire
-from cave_rl.runtime.inside.encode import REFUSED, Encoder, Kind, Tables, tables_for
+from cave_rl.runtime.inside import encode_scalars as wire
+from cave_rl.runtime.inside.encode import Encoder
+from cave_rl.runtime.inside.encode_containers import REFUSED, Kind, Tables
+from cave_rl.runtime.inside.encode_libraries import tables_for
 
 _UNORDERED = ("dict", "counter", "defaultdict")
 

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
-from cave_rl.runtime.inside.encode import SCALAR, EncodeLimits, encode
+from cave_rl.runtime.inside.encode import EncodeLimits, encode
+from cave_rl.runtime.inside.encode_scalars import SCALAR
 
 CONTENT_BYTES = 1 << 18
 _LIMITS = EncodeLimits(max_bytes=CONTENT_BYTES, max_items=1 << 15)  # nested data may be large though its top is small
