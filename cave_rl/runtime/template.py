@@ -110,7 +110,7 @@ class Template(Generic[P]):
         process.guard = self._guard
         process.exit_code = lambda: self.exit_code(process)
         workdir = tempfile.mkdtemp(prefix="work-", dir=self._base.scratch)
-        process.hides = ((workdir, "/work"), (self._base.scratch, "/home"))
+        process.hides = ((workdir, "/workdir"), (self._base.scratch, "/home/user"))
         Family(lambda: self._left(process, workdir)).join(process)
         self._live.add(process)  # from now on: a template that is retired meanwhile must stay for it
         try:

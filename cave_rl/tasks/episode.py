@@ -164,7 +164,7 @@ class Episode:
         template = yield from self._template_steps()
         self._runtime = yield from template.start_steps(_rollout_seed(task, self._seed, self.config.key))
         try:  # before any hostile code has run
-            self._known = yield from self.runtime.claim_steps(self._watched(), self.config.limits)
+            self._known = yield from self.runtime.claim_steps(self._watched(len(task.turns)), self.config.limits)
         except RuntimeGone as gone:
             raise Fault(f"the fresh runtime did not tell its variables: {gone}") from gone
         self._kept = set(self._known)
@@ -245,6 +245,7 @@ class Episode:
         self._turn = _TurnState(turn.index + 1)
         following = self.task.turns[self._turn.index]
         yield from self._event_steps(following)
+        yield from self._look_steps()
         query = self._prompt.query_message(following.query)["content"]
         role = self._prompt.observation_role if text else "user"
         return self._observe(f"{text}\n\n{query}" if text else query, reward, False, False, info, role)
@@ -300,10 +301,22 @@ class Episode:
 
     # --- turns --------------------------------------------------------------------------------------------------------
 
-    def _watched(self) -> set[str]:
-        """All variables that matter to any turn: what was injected, what is asserted, what may change."""
-        turns = self.task.turns
-        return {each.name for each in self.task.injected}.union(*(turn.reads | turn.changes for turn in turns))
+    def _watched(self, turns: int) -> set[str]:
+        """The variables that matter to the first turns: what was injected, what they assert, what they may change."""
+        asserted = (turn.reads | turn.changes for turn in self.task.turns[:turns])
+        return {each.name for each in self.task.injected}.union(*asserted)
+
+    def _look_steps(self) -> Steps[None]:
+        """What a turn that begins will assert, as it is before: not sooner, or the names would tell of turns to come.
+
+        What was judged already stays as it was judged.
+        """
+        if self.runtime.alive:
+            try:
+                seen = yield from self.runtime.claim_steps(self._watched(self._turn.index + 1), self.config.limits)
+            except RuntimeGone:
+                return
+            self._known = seen | self._known
 
     def _event_steps(self, turn: Turn) -> Steps[None]:
         """Runs a turn's host event. What it names counts as the host's doing, not the rollout's.
@@ -327,7 +340,8 @@ class Episode:
 
     def _judge_steps(self, turn: Turn, answer: str) -> Steps[tuple[Ruling, float]]:
         try:
-            after = yield from self.runtime.claim_steps(self._watched() | self._kept, self.config.limits)
+            names = self._watched(self._turn.index + 1) | self._kept
+            after = yield from self.runtime.claim_steps(names, self.config.limits)
         except RuntimeGone as gone:  # it claims nothing, not even that something is deleted
             return Ruling.lost(turn.assertions, f"the runtime is gone: {gone}"), 0.0
         if self._judge is None or not self._judge.alive:

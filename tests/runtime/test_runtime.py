@@ -283,5 +283,6 @@ def test_a_working_directory_is_a_runtimes_own(template: Template[Runtime]) -> N
     with template.start() as one, template.start() as other:
         assert one.execute("open('f.txt', 'w').write('mine')").ok
         assert other.execute("import os; os.listdir('.')").value == "[]"
-        where = one.execute("import os; os.getcwd()").value
-        assert other.execute(f"open({where} + '/f.txt').read()").error.type == "PermissionError"  # type: ignore[union-attr]
+        assert one.execute("import os; os.getcwd()").value == "'/workdir'"  # the same in every process
+        where = one.hides[0][0]
+        assert other.execute(f"open('{where}/f.txt').read()").error.type == "PermissionError"  # type: ignore[union-attr]

@@ -42,7 +42,7 @@ def test_a_snapshot_outlives_its_runtime_and_its_directory_with_it(template: Tem
     (fork,) = snapshot.fork()
     snapshot.close()
     assert fork.execute("y, open('f.txt').read()").value == "(4, 'kept')"
-    where = Path(str(fork.execute("import os; print(os.getcwd())").stdout.strip()))
+    where = Path(fork.hides[0][0])
     assert where.is_dir()
     fork.close()
     assert not where.exists()

@@ -518,4 +518,4 @@ def test_a_suite_that_is_registered_anew_runs_its_new_code(pool: Pool) -> None:
 
 def test_directories_of_a_runtime_look_the_same_in_every_episode(play: PlayIt) -> None:
     asked = python("import os\nprint(os.getcwd(), os.path.expanduser('~'))")
-    assert {play(SORT, asked).last.observation.split("\n")[1] for _ in range(2)} == {"/work /home"}
+    assert {play(SORT, asked).last.observation.split("\n")[1] for _ in range(2)} == {"/workdir /home/user"}
