@@ -32,7 +32,7 @@ def learning_curve(history: Sequence[dict[str, Any]], rows: Sequence[Row], title
     steps, values = [step for step, _ in points], [value for _, value in points]
     left.plot(steps, values, "o", color="0.7", markersize=4, label="one step")
     left.plot(steps, _running(values), color="C0", linewidth=2, label=f"mean of the last {WINDOW}")
-    left.set(xlabel="GRPO step", ylabel="episodes solved (%)", ylim=(0, 100), title="in training, sampled")
+    left.set(xlabel="GRPO step", ylabel="episodes solved (%)", ylim=(0, 103), title="in training, sampled")
     left.legend(loc="lower right", frameon=False)
     left.xaxis.set_major_locator(MaxNLocator(integer=True))
     names = [f"{textwrap.fill(row.table, 16)}\n{row.decoding}" for row in rows]
