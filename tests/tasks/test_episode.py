@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from cave_rl.confinement import Confinement
+from cave_rl.confinement import Confinement, descendants
 from cave_rl.rewards import RewardRules, Statements, answer_contains, deleted, equals
 from cave_rl.runtime import (
     CodeRules,
@@ -414,8 +415,11 @@ def test_what_cannot_be_contained_does_not_run(monkeypatch: pytest.MonkeyPatch) 
 def test_a_thousand_episodes_leave_no_descriptor_and_no_process(play: PlayIt, pool: Pool) -> None:
     from tests.conftest import descriptors
 
+    def processes() -> int:
+        return len(descendants(os.getpid()))
+
     play(SORT, GOLD, "done").episode.close()
-    before = descriptors()
+    before, alive = descriptors(), processes()
     for i in range(1000):
         ends = (GOLD, python("import os; os._exit(1)"), python("1/0"))[i % 3]
         episode = Episode(SORT, pool=pool, config=EpisodeConfig(checkpoint=i % 2 == 0), seed=i)
@@ -424,7 +428,8 @@ def test_a_thousand_episodes_leave_no_descriptor_and_no_process(play: PlayIt, po
         if not episode.over:
             run(episode.step_steps("done"))
         episode.close()
-    assert settled(descriptors, before) == before
+    assert settled(lambda: descriptors() <= before, True)  # fewer where an earlier test's were still to be let go of
+    assert settled(lambda: processes() <= alive, True)
 
 
 # --- no credit for what was not done ---------------------------------------------------------------------------------
