@@ -13,7 +13,7 @@ import itertools
 import os
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -169,11 +169,17 @@ def measures(rollouts: Sequence[Rollout]) -> dict[str, float]:
     for rollout in scored:
         families.setdefault(rollout.episode.task.family, []).append(float(rollout.episode.solved))
         for verdict in rollout.verdicts:
-            kind = "gates" if verdict["gate"] else rollout.episode.task.family
+            reads = rollout.episode.task.turns[verdict["turn"]].reads
+            kind = "gates" if verdict["gate"] else f"{rollout.episode.task.family}/{_kind(verdict['name'], reads)}"
             verdicts.setdefault(kind, []).append(float(verdict["passed"]))
     found |= {f"family/{name}": sum(values) / len(values) for name, values in families.items()}
     found |= {f"assertions/{name}": sum(values) / len(values) for name, values in verdicts.items()}
     return found
+
+
+def _kind(name: str, reads: Iterable[str]) -> str:
+    """A verdict's name without its variable, which families draw anew for each task: `xs equals` is `equals`."""
+    return next((name.removeprefix(f"{each} ") for each in reads if name.startswith(f"{each} ")), name)
 
 
 def rows(suite: Suite, config: TrainConfig) -> list[dict[str, Any]]:

@@ -420,7 +420,7 @@ def test_measures_leave_faults_out(pool: Pool) -> None:
     found = grpo.measures(rollouts)
     assert (found["faults"], found["solved"], found["cut"]) == (1, 0.5, 0.0)
     assert (found["family/put"], found["family/both"]) == (1.0, 0.0)
-    assert (found["assertions/put"], found["assertions/both"]) == (1.0, 0.5)
+    assert (found["assertions/put/equals"], found["assertions/both/equals"]) == (1.0, 0.5)
     assert found["steps"] == 2.5, "code and answer; code, answer and answer"
     assert (found["outcome/ok"], found["outcome/answered"]) == (2 / 5, 3 / 5)
     assert grpo.measures(rollouts[2:]) == {"faults": 1}
