@@ -26,6 +26,8 @@ from cave_rl.confinement.limits import (
     not_dumpable,
     set_child_subreaper,
 )
+from cave_rl.confinement.namespaces import available as pid_namespace_available
+from cave_rl.confinement.namespaces import enter as enter_pid_namespace
 from cave_rl.confinement.policy import RUNGS_OF_LEVEL, Confinement, ConfinementError, Level
 from cave_rl.confinement.readable import readable_paths, warm_import_caches
 from cave_rl.confinement.tickets import Broker, descendants
@@ -44,10 +46,12 @@ __all__ = [
     "die_with_parent",
     "doctor",
     "drop_caps",
+    "enter_pid_namespace",
     "harden_fork",
     "harden_template",
     "no_new_privs",
     "not_dumpable",
+    "pid_namespace_available",
     "plan_fork",
     "prepare",
     "readable_paths",

@@ -1,6 +1,6 @@
 """What this machine can confine with. Safe to call from a trainer full of threads: nothing here forks or restricts it.
 
-What can only be learned by doing it (a seccomp listener, namespaces) is tried in a short-lived interpreter of its own.
+What can only be learned by doing it (a seccomp listener, a namespace) is tried in a short-lived interpreter of its own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from cave_rl.confinement import kernel, landlock, seccomp
+from cave_rl.confinement import kernel, landlock, namespaces, seccomp
 from cave_rl.confinement.policy import RUNGS_OF_LEVEL, Level
 
 _SO_PASSPIDFD = 76
@@ -67,9 +67,8 @@ class Report:
 def doctor() -> Report:
     """Look at the machine (some 30 ms)."""
     abi = landlock.abi()
-    tried = _tried()
     no_filter = seccomp.available()
-    no_notify = no_filter or seccomp.available(seccomp.NOTIFY) or _reason(tried, "listener")
+    no_notify = no_filter or seccomp.available(seccomp.NOTIFY) or _listener_reason()
     rungs = (
         Rung("limits", True, f"open files {resource.getrlimit(resource.RLIMIT_NOFILE)[0]}",
              "bounds on memory, CPU time, file size, descriptors"),
@@ -82,8 +81,7 @@ def doctor() -> Report:
         _landlock("scope", abi, 6, "6.12", "no signals to other rollouts, decided in the kernel"),
         _rung("pidfd", _pidfd_reason(), "pidfd_open", "processes are told apart though pids are reused"),
         _rung("passpidfd", _passpidfd_reason(), "SO_PASSPIDFD", "the kernel names the sender of a frame by pidfd"),
-        _rung("userns", _reason(tried, "userns"), "yes" if os.geteuid() else "root", "namespaces without root"),
-        _rung("pidns", _reason(tried, "pidns"), "yes", "a family that dies with its first process"),
+        _rung("pidns", namespaces.available(), "PID namespace", "others out of sight; a family dies with its Base"),
         _rung("cgroup", _cgroup_reason(), "writable", "memory and pid limits for a whole family"),
         _rung("thp", _thp_reason(), "transparent huge pages", "forks of large anonymous memory are 50 times cheaper"),
     )  # fmt: skip
@@ -99,23 +97,18 @@ def _landlock(name: str, abi: int, needs: int, since: str, gives: str) -> Rung:
     return Rung(name, abi >= needs, found if abi >= needs else f"{found}; needs ABI {needs} (Linux {since})", gives)
 
 
-def _tried() -> dict[str, str]:
-    """What `probe.py` found, by name."""
+def _listener_reason() -> str | None:
+    """What `probe.py` found."""
     import subprocess  # not at the top: a Template imports this package and has no use for it
 
     if not sys.executable:
-        return {}
+        return "there is no interpreter to try it in"
     command = [sys.executable, "-I", "-S", str(Path(__file__).with_name("probe.py"))]
     try:
-        output = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False).stdout
+        said = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False).stdout.strip()
     except (OSError, subprocess.TimeoutExpired) as error:
-        return {"*": f"the probe could not run: {error}"}
-    return dict(line.split(" ", 1) for line in output.splitlines() if " " in line)
-
-
-def _reason(tried: dict[str, str], name: str) -> str | None:
-    found = tried.get(name, tried.get("*", "the probe could not run"))
-    return None if found == "ok" else found
+        return f"the probe could not run: {error}"
+    return None if said == "ok" else said or "the probe ended without a word"
 
 
 def _prctl_reason(option: int) -> str | None:

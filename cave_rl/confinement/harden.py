@@ -12,7 +12,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cave_rl.confinement import landlock, limits, seccomp
+from cave_rl.confinement import landlock, limits, namespaces, seccomp
 from cave_rl.confinement.policy import RUNGS_OF_LEVEL, Confinement, ConfinementError
 from cave_rl.confinement.readable import warm_import_caches
 from cave_rl.confinement.tickets import is_listener
@@ -101,7 +101,7 @@ def harden_template(policy: Confinement, *, readable: Sequence[str], writable: S
             os.close(rule.fd)
     limits.drop_caps()
     limits.not_dumpable()
-    held.append("not_dumpable")
+    held += ["not_dumpable"] + (["pidns"] if namespaces.inside() else [])
     if "seccomp" not in missing:
         template.listener_fd = _install_filter(policy, abi, missing)
         held.append("seccomp")

@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from cave_rl.confinement import Broker, Confinement
+from cave_rl.confinement import Broker, Confinement, pid_namespace_available
 from cave_rl.runtime import drive
 from cave_rl.runtime.channel import Channel
 from cave_rl.runtime.drive import Steps
@@ -120,7 +120,13 @@ class Base:
                 | {"HOME": self._scratch, "MPLCONFIGDIR": self._scratch, "TMPDIR": self._scratch},
             )
         try:
-            self._ask(frames.HELLO, {"path": _path(), "modules": list(self.modules), "scratch": self._scratch})
+            start = {
+                "path": _path(),
+                "modules": list(self.modules),
+                "scratch": self._scratch,
+                "namespace": pid_namespace_available() is None,
+            }
+            self._ask(frames.HELLO, start)
         except BaseException:
             self.close()
             raise

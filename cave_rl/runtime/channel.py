@@ -11,6 +11,7 @@ import itertools
 import os
 import socket
 import struct
+import threading
 import time
 from typing import Any
 
@@ -21,10 +22,21 @@ from cave_rl.runtime.errors import RuntimeGone
 from cave_rl.runtime.inside import frames
 
 _CREDENTIALS = struct.Struct("3i")
+_CREDENTIALS_SPACE = socket.CMSG_SPACE(_CREDENTIALS.size)
 _MOST_FOREIGN = 1000
 MOST_REPLY = 1 << 28
 _MOST_CONTAINERS, _MOST_ITEMS = 1 << 14, 1 << 14
 """A reply is flat: nested ones would cost the host a hundred times their size."""
+
+
+class _Buffers(threading.local):
+    """One a thread, for all its channels: a fresh one a frame would be mapped and unmapped each time."""
+
+    def __init__(self) -> None:
+        self.own = bytearray(frames.FRAME_BYTES)
+
+
+_buffers = _Buffers()
 
 
 class Channel:
@@ -68,10 +80,8 @@ class Channel:
         """Sends a request; returns its nonce.
 
         Raises:
-            RuntimeGone: the process is gone, does not read, or has sent something unasked.
+            RuntimeGone: the process is gone, or does not read.
         """
-        if self.receive() is not None:
-            raise RuntimeGone("tampered", "a frame came that nobody had asked for")
         nonce = os.urandom(frames.NONCE_BYTES)
         frame = frames.pack(operation, nonce, payload)
         try:
@@ -146,21 +156,22 @@ class Channel:
 
     def receive(self) -> bytes | None:
         """The next frame of the channel's own process; None if there is none yet."""
+        buffer = _buffers.own
         while True:
             try:
                 # Room for the credentials alone: descriptors that a rollout attaches are dropped by the kernel.
-                data, ancillary, _, _ = self._socket.recvmsg(frames.FRAME_BYTES, socket.CMSG_SPACE(_CREDENTIALS.size))
+                size, ancillary, _, _ = self._socket.recvmsg_into([buffer], _CREDENTIALS_SPACE)
             except BlockingIOError:
                 return None
             except ConnectionResetError:
-                data, ancillary = b"", []
-            if not data:
+                size, ancillary = 0, []
+            if not size:
                 raise RuntimeGone("crashed", "it ended")
             sender = _sender(ancillary)
             if self.pid == 0:
                 self.pid = sender
             if sender == self.pid:
-                return data
+                return bytes(memoryview(buffer)[:size])
             self._foreign += 1
             if self._foreign > _MOST_FOREIGN:
                 raise RuntimeGone("tampered", "other processes speak on its channel")

@@ -126,8 +126,8 @@ class Process:
         sock, replies = self._channel.theirs
         return sock, self._stdout, self._stderr, replies
 
-    def greet(self, nonce: bytes) -> Steps[None]:
-        """Waits for the hello of the fork and learns who it is, from the kernel.
+    def greet(self, nonce: bytes) -> Steps[bytes]:
+        """Waits for the hello of the fork, which it returns, and learns who it is, from the kernel.
 
         Raises:
             Fault: it did not come up.
@@ -153,6 +153,7 @@ class Process:
         _live.add(self.pid)
         if self.guard is not None:
             self.guard.welcome(self.pid)
+        return frame
 
     def ask(self, operation: bytes, payload: Any, timeout: float, fds: tuple[int, ...] = ()) -> Steps[Any]:
         """One request and its answer, within wall seconds; a process that fails to answer is killed.

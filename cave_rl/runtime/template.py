@@ -108,7 +108,6 @@ class Template(Generic[P]):
         """The conversation of `start`."""
         process = self._make()
         process.guard = self._guard
-        process.exit_code = lambda: self.exit_code(process)
         workdir = tempfile.mkdtemp(prefix="work-", dir=self._base.scratch)
         process.hides = ((workdir, "/workdir"), (self._base.scratch, "/home/user"))
         Family(lambda: self._left(process, workdir)).join(process)
@@ -122,18 +121,20 @@ class Template(Generic[P]):
                 self.close()
                 raise SpawnFault(f"the template's process is gone: {gone}") from gone
             try:
-                yield from process.greet(nonce)
+                hello = yield from process.greet(nonce)
             except RuntimeGone as gone:
                 raise Fault(f"a fork of a template failed: {gone}") from gone
         except BaseException:
             process.close()
             raise
+        own = frames.payload_of(hello)["pid"]  # as its namespace has it
+        process.exit_code = lambda: self._exit_code(own)
         return process
 
-    def exit_code(self, process: Process) -> int | None:
+    def _exit_code(self, pid: int) -> int | None:
         """The exit code of a fork that ended (negative: the signal that ended it); None if it is not known."""
         try:
-            code = drive.run(self._channel.ask(frames.STATUS, {"pid": process.pid}, time.monotonic() + 5))
+            code = drive.run(self._channel.ask(frames.STATUS, {"pid": pid}, time.monotonic() + 5))
         except RuntimeGone:
             return None
         return code if isinstance(code, int) else None

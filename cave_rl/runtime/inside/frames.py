@@ -36,9 +36,13 @@ def payload_of(frame: bytes) -> Any:
     return msgpack.unpackb(memoryview(frame)[HEAD_BYTES:], unicode_errors="surrogatepass", strict_map_key=False)
 
 
+_buffer = bytearray(FRAME_BYTES)  # one for all: a fresh one a frame would be mapped and unmapped each time
+
+
 def receive(sock: socket.socket) -> tuple[bytes, list[int]]:
     """Blocks for the next frame and its descriptors; an empty frame means that the peer is gone."""
-    data, ancillary, _, _ = sock.recvmsg(FRAME_BYTES, socket.CMSG_SPACE(MOST_FDS * 4))
+    size, ancillary, _, _ = sock.recvmsg_into([_buffer], socket.CMSG_SPACE(MOST_FDS * 4))
+    data = bytes(memoryview(_buffer)[:size])
     fds: list[int] = []
     for level, kind, blob in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:

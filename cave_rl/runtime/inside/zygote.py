@@ -28,6 +28,7 @@ from typing import Any, NoReturn, Protocol
 from cave_rl.confinement import (
     Confinement,
     die_with_parent,
+    enter_pid_namespace,
     harden_fork,
     harden_template,
     plan_fork,
@@ -71,9 +72,11 @@ def main(fd: int) -> NoReturn:
     os.close(fd)
     _occupy(SOCKET_FD, REPLY_FD)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    set_child_subreaper()
     request, _ = frames.receive(control)
     start = frames.payload_of(request)
+    if start["namespace"]:
+        enter_pid_namespace()
+    set_child_subreaper()
     sys.path[:] = start["path"]
     try:
         for name in start["modules"]:
@@ -182,7 +185,7 @@ def serve(service: Service, start: bytes) -> NoReturn:
     """A fork's life: adopt, say hello, answer requests until the host is gone."""
     control = socket.socket(fileno=SOCKET_FD)
     service.adopt(frames.payload_of(start))
-    control.send(frames.pack(frames.HELLO, start[1 : frames.HEAD_BYTES], None))
+    control.send(frames.pack(frames.HELLO, start[1 : frames.HEAD_BYTES], {"pid": os.getpid()}))
     while True:
         request, fds = frames.receive(control)
         if not request:
