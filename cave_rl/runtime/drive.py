@@ -75,16 +75,20 @@ def gather(conversations: Iterable[Steps[T]]) -> list[T | Exception]:
     moments: list[tuple[float, int, int]] = []
     turn = [0] * len(group)  # how often each went on; an entry of `moments` from an earlier turn is stale
     waits: list[Wait | None] = [None] * len(group)
+    going = len(group)
 
     def advance(i: int, ready: bool | None) -> None:
+        nonlocal going
         turn[i] += 1
         try:
             wait = next(group[i]) if ready is None else group[i].send(ready)
         except StopIteration as stop:
             waits[i], results[i] = None, stop.value
+            going -= 1
             return
         except Exception as error:
             waits[i], results[i] = None, error
+            going -= 1
             return
         waits[i] = wait
         heapq.heappush(moments, (wait.until, turn[i], i))
@@ -104,7 +108,7 @@ def gather(conversations: Iterable[Steps[T]]) -> list[T | Exception]:
 
     for i in range(len(group)):
         advance(i, None)
-    while any(wait is not None for wait in waits):
+    while going:
         while moments and (waits[moments[0][2]] is None or turn[moments[0][2]] != moments[0][1]):
             heapq.heappop(moments)
         rest = max(0.0, moments[0][0] - time.monotonic())
