@@ -42,6 +42,13 @@ class Court:
     def adopt(self, start: dict[str, Any]) -> None:
         """Nothing to do: a judge has no output and no working directory."""
 
+    def begin(self, seed: int) -> None:
+        """Nothing to do: a judge is not random."""
+
+    def warm(self) -> None:
+        """A first judgement."""
+        judge((), Evidence(self._state({})))
+
     def handle(self, operation: bytes, request: Any, fds: list[int]) -> Any:
         """Takes a task's brief, or judges one of its turns; both lie in a file that comes with the request."""
         if "index" in request:

@@ -50,7 +50,12 @@ class Channel:
         self._socket, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        self._replies = os.memfd_create("cave-reply", os.MFD_CLOEXEC)
+        self._replies = -1
+        try:
+            self._replies = os.memfd_create("cave-reply", os.MFD_CLOEXEC)
+        except OSError:
+            self.close()
+            raise
         self._foreign = 0
         self.pid = 0
 

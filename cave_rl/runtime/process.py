@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import resource
 import signal
 import time
 from collections.abc import Callable
@@ -19,6 +20,9 @@ from cave_rl.runtime.inside import frames
 
 START_S = 30.0
 """Wall seconds within which a fork must say hello."""
+
+ANSWER_S = 30.0
+"""Wall seconds for what needs no cell: names, claims, forks."""
 
 _live: set[int] = set()
 """Pids that have a handle in this host: a new fork must not claim to be one of them."""
@@ -87,14 +91,17 @@ class Process:
     """
 
     def __init__(self) -> None:
-        try:
-            self._channel = Channel()
-            self._stdout, self._stderr = _output_file(), _output_file()
-        except OSError as error:
-            raise HostLimitFault(
-                f"the host cannot start another runtime: {error}. Close some, or raise the limit (ulimit -n)"
-            ) from error
-        self._pidfd = -1
+        with contextlib.ExitStack() as undo:
+            try:
+                self._channel = Channel()
+                undo.callback(self._channel.close)
+                self._stdout = _output_file(undo)
+                self._stderr = _output_file(undo)
+                self._pidfd = os.dup(self._stdout)  # holds the place: what was begun must not fail for want of one
+            except OSError as error:
+                raise _out_of(error) from error
+            undo.pop_all()
+        self._known = False
         self._owner = os.getpid()
         self._closed = False
         self._killed = False
@@ -126,6 +133,10 @@ class Process:
         sock, replies = self._channel.theirs
         return sock, self._stdout, self._stderr, replies
 
+    def asked(self) -> None:
+        """Its fork has been asked for, and was sent its files."""
+        self._channel.given()
+
     def greet(self, nonce: bytes) -> Steps[bytes]:
         """Waits for the hello of the fork, which it returns, and learns who it is, from the kernel.
 
@@ -133,7 +144,6 @@ class Process:
             Fault: it did not come up.
             RuntimeGone: what came up cannot be it.
         """
-        self._channel.given()
         until = time.monotonic() + START_S
         try:
             while (frame := self._channel.receive()) is None:
@@ -147,9 +157,14 @@ class Process:
         if frame[:1] != frames.HELLO or frame[1 : frames.HEAD_BYTES] != nonce or self.pid in _live or self.pid <= 0:
             raise RuntimeGone("tampered", "another process answered in a fork's place")
         try:
+            os.close(self._pidfd)
+            self._pidfd = -1
             self._pidfd = os.pidfd_open(self.pid)
         except ProcessLookupError:
             raise RuntimeGone("crashed", "it ended as it began") from None
+        except OSError as error:
+            raise _out_of(error) from error
+        self._known = True
         _live.add(self.pid)
         if self.guard is not None:
             self.guard.welcome(self.pid)
@@ -186,7 +201,7 @@ class Process:
 
     def signal(self, number: int) -> None:
         """Sends a signal to the process; none if it has ended."""
-        if self._pidfd >= 0:
+        if self._known:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, number)
 
@@ -223,10 +238,10 @@ class Process:
         if self._killed or self._owner != os.getpid():
             return
         self._killed = True
-        if self.guard is not None and self._pidfd >= 0:
+        if self.guard is not None and self._known:
             self.guard.end(self.pid)
         self.signal(signal.SIGKILL)
-        if self._pidfd >= 0:
+        if self._known:
             _live.discard(self.pid)
 
     def __del__(self) -> None:
@@ -234,10 +249,24 @@ class Process:
             self.close()
 
 
-def _output_file() -> int:
+def _output_file(undo: contextlib.ExitStack) -> int:
     fd = os.memfd_create("cave-output", os.MFD_CLOEXEC)
+    undo.callback(os.close, fd)
     fcntl.fcntl(fd, fcntl.F_SETFL, os.O_APPEND)
     return fd
+
+
+def _out_of(error: OSError) -> HostLimitFault:
+    return HostLimitFault(f"the host cannot start another runtime: {error}. Close some, or raise the limit (ulimit -n)")
+
+
+def raise_descriptor_limit() -> bool:
+    """Lets this process hold as many descriptors as it may; whether that is more than before."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == hard:
+        return False
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return True
 
 
 def forget_all() -> None:

@@ -17,12 +17,9 @@ from cave_rl.runtime.codec import decode
 from cave_rl.runtime.drive import Steps, Wait
 from cave_rl.runtime.errors import Fault, RuntimeGone
 from cave_rl.runtime.inside import frames
-from cave_rl.runtime.process import Process
+from cave_rl.runtime.process import ANSWER_S, Process
 from cave_rl.runtime.result import CellError, CellResult, Limits, Malformed, Outcome, report_of
 from cave_rl.runtime.transfer import pack
-
-_ANSWER_S = 30.0
-"""Wall seconds for what needs no cell: names, claims, forks."""
 
 _LOOK_S, _MOST_WALL = 0.05, 10
 """A cell at its wall limit that is ready to run is looked at again, up to so many times the limit."""
@@ -115,7 +112,7 @@ class Runtime(Process):
         limits = limits or Limits()
         wanted = sorted(set(names))
         claimed = yield from self.ask(
-            frames.CLAIM, {"names": wanted, "most": limits.claim_bytes}, max(limits.wall_s, _ANSWER_S)
+            frames.CLAIM, {"names": wanted, "most": limits.claim_bytes}, max(limits.wall_s, ANSWER_S)
         )
         if type(claimed) is not dict or not all(
             name in wanted and type(value) is bytes for name, value in claimed.items()
@@ -144,7 +141,7 @@ class Runtime(Process):
 
     def names_steps(self) -> Steps[list[str]]:
         """The conversation of `names`."""
-        found = yield from self.ask(frames.NAMES, None, _ANSWER_S)
+        found = yield from self.ask(frames.NAMES, None, ANSWER_S)
         if type(found) is not list or not all(type(name) is str for name in found):
             gone = RuntimeGone("tampered", "malformed names")
             self.lose(gone)
@@ -164,7 +161,7 @@ class Runtime(Process):
         """The conversation of `inject`."""
         packed = pack(value)
         try:
-            yield from self.ask(frames.INJECT, {"name": name, "index": packed.index}, _ANSWER_S, (packed.fd,))
+            yield from self.ask(frames.INJECT, {"name": name, "index": packed.index}, ANSWER_S, (packed.fd,))
         finally:
             packed.close()
 
@@ -194,7 +191,8 @@ class Runtime(Process):
         nonce = os.urandom(frames.NONCE_BYTES)
         try:
             request = {"seed": seed, "nonce": nonce}
-            yield from self._channel.ask(frames.FORK, request, time.monotonic() + _ANSWER_S, child.files())
+            yield from self._channel.ask(frames.FORK, request, time.monotonic() + ANSWER_S, child.files())
+            child.asked()
             yield from child.greet(nonce)
             if self.guard is not None:
                 self.guard.forked(self.pid)

@@ -1,4 +1,9 @@
-"""Template: a fork of a Base that ran one task's set-up, hardened itself and serves forks."""
+"""Template: a fork of a Base that ran one task's set-up, hardened itself and serves forks.
+
+A fork takes milliseconds, in which the host need not wait: a Template can keep spares, forks that it was asked for
+before they are needed. They come up, and run a first cell, while the host does something else; to start one is then to
+tell it its seed. A spare and a fork made on demand cannot be told apart from within.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +11,36 @@ import math
 import shutil
 import tempfile
 import time
+import warnings
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from cave_rl.runtime import drive
 from cave_rl.runtime.channel import Channel
 from cave_rl.runtime.drive import Steps, Wait
-from cave_rl.runtime.errors import ConfinementFault, Fault, RuntimeGone, SetupFault, SpawnFault
+from cave_rl.runtime.errors import ConfinementFault, Fault, HostLimitFault, RuntimeGone, SetupFault, SpawnFault
 from cave_rl.runtime.inside import frames
-from cave_rl.runtime.process import Family, Guard, Process
+from cave_rl.runtime.process import ANSWER_S, START_S, Family, Guard, Process, raise_descriptor_limit
 
 if TYPE_CHECKING:
     from cave_rl.runtime.base import Base
 
 P = TypeVar("P", bound=Process)
+
+_MOST_ASKED = 64
+"""Forks that are asked for and not yet there: the Template makes them one after the other, and a socket holds so many."""
+
+_LOOK_AGAIN_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked(Generic[P]):
+    """A fork that a Template was asked for; its hello carries the nonce."""
+
+    process: P
+    nonce: bytes
 
 
 class Template(Generic[P]):
@@ -48,6 +69,9 @@ class Template(Generic[P]):
         self._closed = False
         self._live: set[P] = set()
         self._retired = False
+        self._keep = 0
+        self._spares: deque[_Asked[P]] = deque()
+        self._asked = 0
         self.summary = summary
 
     @classmethod
@@ -96,6 +120,11 @@ class Template(Generic[P]):
         """How many of its forks are open; one that was forked further counts until all of its forks are closed."""
         return len(self._live)
 
+    @property
+    def spares(self) -> int:
+        """How many forks have been asked for and not yet been taken."""
+        return len(self._spares)
+
     def start(self, seed: int = 0) -> P:
         """Forks: a runtime in the state that the set-up left, its randomness seeded.
 
@@ -105,31 +134,85 @@ class Template(Generic[P]):
         return drive.run(self.start_steps(seed))
 
     def start_steps(self, seed: int = 0) -> Steps[P]:
-        """The conversation of `start`."""
+        """The conversation of `start`. Where the host is out of descriptors it waits for some, and then fails."""
+        until = time.monotonic() + START_S
+        while True:
+            while self._asked >= _MOST_ASKED:
+                yield Wait(-1, time.monotonic() + _LOOK_AGAIN_S)
+            try:
+                process = yield from self._start_steps(seed)
+            except HostLimitFault as fault:
+                if not (self._drop_spares() or raise_descriptor_limit()):
+                    if time.monotonic() >= until:
+                        raise
+                    warnings.warn(f"holding back: {fault}", RuntimeWarning, stacklevel=2)
+                    yield Wait(-1, time.monotonic() + _LOOK_AGAIN_S)
+            else:
+                self._refill()
+                return process
+
+    def warm(self, n: int) -> None:
+        """Keeps `n` forks ready from now on, made in the background; 0 ends those that are."""
+        self._keep = n
+        while len(self._spares) > n:
+            self._spares.pop().process.close()
+        self._refill()
+
+    def _start_steps(self, seed: int) -> Steps[P]:
+        spare = self._spares.popleft() if self._spares else None
+        asked = spare or self._ask(seed)
+        process = asked.process
+        self._live.add(process)  # from now on: a template that is retired meanwhile must stay for it
+        self._asked += spare is None
+        try:
+            try:
+                hello = yield from process.greet(asked.nonce)
+                if spare:
+                    yield from process.ask(frames.BEGIN, {"seed": seed}, ANSWER_S)
+            except RuntimeGone as gone:
+                raise Fault(f"a fork of a template failed: {gone}") from gone
+        except BaseException as error:
+            process.close()
+            if spare and isinstance(error, Fault):  # it ended while it waited: another is made
+                return (yield from self._start_steps(seed))
+            raise
+        finally:
+            self._asked -= spare is None
+        own = frames.payload_of(hello)["pid"]  # as its namespace has it
+        process.exit_code = lambda: self._exit_code(own)
+        return process
+
+    def _ask(self, seed: int | None) -> _Asked[P]:
+        """Asks for a fork; without a seed it waits until it is told one."""
+        if self._closed:
+            raise SpawnFault("the template was closed")
         process = self._make()
         process.guard = self._guard
         workdir = tempfile.mkdtemp(prefix="work-", dir=self._base.scratch)
         process.hides = ((workdir, "/workdir"), (self._base.scratch, "/home/user"))
         Family(lambda: self._left(process, workdir)).join(process)
-        self._live.add(process)  # from now on: a template that is retired meanwhile must stay for it
         try:
-            if self._closed:
-                raise SpawnFault("the template was closed")
-            try:
-                nonce = self._channel.send(frames.FORK, {"seed": seed, "workdir": workdir}, process.files())
-            except RuntimeGone as gone:
-                self.close()
-                raise SpawnFault(f"the template's process is gone: {gone}") from gone
-            try:
-                hello = yield from process.greet(nonce)
-            except RuntimeGone as gone:
-                raise Fault(f"a fork of a template failed: {gone}") from gone
-        except BaseException:
+            nonce = self._channel.send(frames.FORK, {"seed": seed, "workdir": workdir}, process.files())
+        except RuntimeGone as gone:
             process.close()
-            raise
-        own = frames.payload_of(hello)["pid"]  # as its namespace has it
-        process.exit_code = lambda: self._exit_code(own)
-        return process
+            self.close()
+            raise SpawnFault(f"the template's process is gone: {gone}") from gone
+        process.asked()
+        return _Asked(process, nonce)
+
+    def _refill(self) -> None:
+        while len(self._spares) < min(self._keep, _MOST_ASKED) and not (self._closed or self._retired):
+            try:
+                self._spares.append(self._ask(None))
+            except HostLimitFault:
+                return  # a spare is a convenience
+
+    def _drop_spares(self) -> bool:
+        """Ends the spares; whether there were any."""
+        dropped = bool(self._spares)
+        while self._spares:
+            self._spares.pop().process.close()
+        return dropped
 
     def _exit_code(self, pid: int) -> int | None:
         """The exit code of a fork that ended (negative: the signal that ended it); None if it is not known."""
@@ -142,6 +225,7 @@ class Template(Generic[P]):
     def retire(self) -> None:
         """Closes it as soon as none of its forks is open."""
         self._retired = True
+        self._drop_spares()
         if not self._live:
             self.close()
 
@@ -150,6 +234,7 @@ class Template(Generic[P]):
         if self._closed:
             return
         self._closed = True
+        self._drop_spares()
         for process in list(self._live):
             process.close()
         self._guard.broker.revoke(self.pid)

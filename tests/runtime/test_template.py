@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -157,3 +161,88 @@ def test_what_cannot_be_confined_as_required_does_not_start(base: Base) -> None:
     assert base.confinement == Confinement()
     with base.template(Setup()) as template:
         assert {"seccomp", "landlock", "tickets"} <= set(template.summary["rungs"])
+
+
+def test_spares_are_made_in_the_background_and_taken(base: Base) -> None:
+    with base.template(Setup(variables=[Variable("xs", [1])])) as template:
+        template.warm(3)
+        assert template.spares == 3
+        assert template.live == 0
+        with template.start(seed=1) as one, template.start(seed=2) as other:
+            assert template.spares == 3  # those that were taken have been made again
+            assert template.live == 2
+            one.execute("xs.append(2)")
+            assert (one.retrieve("xs"), other.retrieve("xs")) == ([1, 2], [1])
+        template.warm(1)
+        assert template.spares == 1
+
+
+def test_a_spare_and_a_fork_on_demand_are_the_same(base: Base) -> None:
+    look = (
+        "import random, os, uuid, linecache, sys, gc, threading\n"
+        "random.random(), os.urandom(4), uuid.uuid4(), sorted(linecache.cache), len(sys.modules), "
+        "os.listdir('.'), threading.active_count(), sorted(globals())"
+    )
+    with base.template(Setup(run="import random")) as template:
+        with template.start(seed=7) as made:
+            expected = made.execute(look)
+        template.warm(1)
+        with template.start(seed=7) as spare:
+            found = spare.execute(look)
+    assert (found.value, found.diff, found.stdout) == (expected.value, expected.diff, expected.stdout)
+
+
+def test_a_spare_that_died_meanwhile_is_passed_over(base: Base) -> None:
+    with base.template(Setup()) as template:
+        template.warm(2)
+        children = Path(f"/proc/{template.pid}/task/{template.pid}/children")
+        until = time.monotonic() + 10
+        while len(children.read_text().split()) < 2 and time.monotonic() < until:
+            time.sleep(0.01)
+        for pid in children.read_text().split():
+            os.kill(int(pid), signal.SIGKILL)
+        with template.start(seed=1) as runtime:
+            assert runtime.execute("1").ok
+
+
+def test_closing_and_retiring_end_the_spares(base: Base) -> None:
+    for end in (Template.close, Template.retire):
+        template = base.template(Setup())
+        template.warm(4)
+        end(template)
+        assert template.closed
+        assert template.spares == 0
+
+
+def test_many_more_are_asked_for_at_once_than_a_socket_holds(base: Base) -> None:
+    with base.template(Setup(variables=[Variable("x", 1)])) as template:
+        runtimes = run_all([template.start_steps(i) for i in range(300)])
+        results = run_all([each.execute_steps("x += 1; x") for each in runtimes])
+        assert {result.value for result in results} == {"2"}
+
+
+HOLDING_BACK = """
+import os, resource, warnings
+from cave_rl.runtime import Base, HostLimitFault, Setup, Wait, run_all
+import time
+
+def one(template, i):
+    runtime = yield from template.start_steps(i)
+    result = yield from runtime.execute_steps("1")
+    yield Wait(-1, time.monotonic() + 0.05)
+    runtime.close()
+    return result.value
+
+with Base() as base, base.template(Setup()) as template, warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+    print(set(run_all([one(template, i) for i in range(40)])), "holding back" in str(told[0].message))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")), 100))
+    with template.start():
+        print(resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
+
+
+def test_who_is_out_of_descriptors_raises_its_limit_and_then_waits_for_some() -> None:
+    done = subprocess.run([sys.executable, "-c", HOLDING_BACK], capture_output=True, text=True, timeout=100, check=True)
+    assert done.stdout == "{'1'} True\n(100, 100)\n"

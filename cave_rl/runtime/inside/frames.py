@@ -20,7 +20,7 @@ HEAD_BYTES = 1 + NONCE_BYTES
 MOST_FDS = 8
 
 # Operations. A request and its reply carry the same letter; ERROR may answer any request.
-FORK, TEMPLATE, STATUS = b"F", b"T", b"S"
+FORK, TEMPLATE, STATUS, BEGIN = b"F", b"T", b"S", b"B"
 EXECUTE, CLAIM, INJECT, NAMES, HELLO, ERROR = b"X", b"C", b"I", b"N", b"H", b"E"
 JUDGE = b"J"
 

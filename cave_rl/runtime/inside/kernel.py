@@ -51,12 +51,21 @@ class Kernel:
         return {"names": self._public()}
 
     def adopt(self, start: dict[str, Any]) -> None:
-        """In a fresh fork: seeds, working directory, output, the interrupt handler."""
-        seeding.seed_all(start["seed"])
+        """In a fresh fork: working directory, output, the interrupt handler."""
         if start["workdir"]:
             os.chdir(start["workdir"])
         self._take_files()
         signal.signal(signal.SIGINT, self._interrupt)
+
+    def begin(self, seed: int) -> None:
+        """Seeds."""
+        seeding.seed_all(seed)
+
+    def warm(self) -> None:
+        """A first cell, in a namespace of its own: the pages that it writes to are then this process's own."""
+        seeding.seed_all(0)
+        Cells({}).run("0")
+        self._differ.step()
 
     def handle(self, operation: bytes, request: Any, fds: list[int]) -> Any:
         """Answers one request."""

@@ -58,6 +58,12 @@ class Service(Protocol):
     def adopt(self, start: dict[str, Any]) -> None:
         """Runs in a fork, first."""
 
+    def begin(self, seed: int) -> None:
+        """Runs in a fork when it is known what for."""
+
+    def warm(self) -> None:
+        """Runs in a fork that waits: does for nothing what is slow the first time, and leaves no trace of it."""
+
     def handle(self, operation: bytes, request: Any, fds: list[int]) -> Any:
         """Answers one request with msgpack data."""
 
@@ -184,13 +190,22 @@ def _fork() -> int:
 def serve(service: Service, start: bytes) -> NoReturn:
     """A fork's life: adopt, say hello, answer requests until the host is gone."""
     control = socket.socket(fileno=SOCKET_FD)
-    service.adopt(frames.payload_of(start))
+    told = frames.payload_of(start)
+    service.adopt(told)
+    if told["seed"] is None:
+        service.warm()
+    else:
+        service.begin(told["seed"])
     control.send(frames.pack(frames.HELLO, start[1 : frames.HEAD_BYTES], {"pid": os.getpid()}))
     while True:
         request, fds = frames.receive(control)
         if not request:
             os._exit(0)
-        reply = service.handle(request[:1], frames.payload_of(request), fds)
+        operation, asked = request[:1], frames.payload_of(request)
+        if operation == frames.BEGIN:
+            reply = service.begin(asked["seed"])
+        else:
+            reply = service.handle(operation, asked, fds)
         if reply is not NO_REPLY:
             send(control, request, reply)
 
