@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 P = TypeVar("P", bound=Process)
 
 _MOST_ASKED = 64
-"""Forks that are asked for and not yet there: the Template makes them one after the other, and a socket holds so many."""
+"""Forks asked for and not yet there. A Template makes them one after the other; a socket holds a few times as many."""
 
 _LOOK_AGAIN_S = 0.02
 

@@ -203,7 +203,8 @@ def serve(service: Service, start: bytes) -> NoReturn:
             os._exit(0)
         operation, asked = request[:1], frames.payload_of(request)
         if operation == frames.BEGIN:
-            reply = service.begin(asked["seed"])
+            service.begin(asked["seed"])
+            reply = None
         else:
             reply = service.handle(operation, asked, fds)
         if reply is not NO_REPLY:
