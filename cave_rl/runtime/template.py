@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import shutil
 import tempfile
@@ -36,6 +37,7 @@ class Template(Generic[P]):
 
     Attributes:
         summary: what its service told when it was ready (for a runtime: the names).
+        companion: the Template of the process that each of its forks has beside it (of a runtime: its World).
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Template(Generic[P]):
         self._live: set[P] = set()
         self._retired = False
         self.summary = summary
+        self.companion: Template[Any] | None = None
 
     @classmethod
     def greet(cls, channel: Channel, base: Base, make: Callable[[], P], timeout: float) -> Steps[Template[P]]:
@@ -96,15 +99,19 @@ class Template(Generic[P]):
         """How many of its forks are open; one that was forked further counts until all of its forks are closed."""
         return len(self._live)
 
-    def start(self, seed: int = 0) -> P:
+    def start(self, seed: int = 0, *, companion_seed: int | None = None) -> P:
         """Forks: a runtime in the state that the set-up left, its randomness seeded.
+
+        Args:
+            seed: of its randomness. A runtime's code can find it out.
+            companion_seed: of its companion's; worked out from `seed` if left out.
 
         Raises:
             Fault: the Template is gone, or the host is out of something.
         """
-        return drive.run(self.start_steps(seed))
+        return drive.run(self.start_steps(seed, companion_seed=companion_seed))
 
-    def start_steps(self, seed: int = 0) -> Steps[P]:
+    def start_steps(self, seed: int = 0, *, companion_seed: int | None = None) -> Steps[P]:
         """The conversation of `start`."""
         process = self._make()
         process.guard = self._guard
@@ -125,6 +132,9 @@ class Template(Generic[P]):
                 yield from process.greet(nonce)
             except RuntimeGone as gone:
                 raise Fault(f"a fork of a template failed: {gone}") from gone
+            if self.companion is not None:
+                other = _other(seed) if companion_seed is None else companion_seed
+                process.companion = yield from self.companion.start_steps(other)
         except BaseException:
             process.close()
             raise
@@ -151,6 +161,8 @@ class Template(Generic[P]):
         self._closed = True
         for process in list(self._live):
             process.close()
+        if self.companion is not None:
+            self.companion.close()
         self._guard.broker.revoke(self.pid)
         self._channel.close()
 
@@ -165,3 +177,7 @@ class Template(Generic[P]):
         self._live.discard(process)
         if self._retired and not self._live:
             self.close()
+
+
+def _other(seed: int) -> int:
+    return int.from_bytes(hashlib.blake2b(f"companion {seed}".encode(), digest_size=8).digest(), "little")
