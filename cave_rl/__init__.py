@@ -13,8 +13,18 @@ Importing this package registers every installed suite with Gymnasium as `cave_r
 
 from cave_rl import envs, rewards
 from cave_rl.envs import CaveEnv, CaveVectorEnv, register
-from cave_rl.rewards import RewardRules, answer_contains, close, deleted, equals, satisfies
-from cave_rl.runtime import Function, Limits, Type, Variable
+from cave_rl.rewards import (
+    RewardRules,
+    answer_contains,
+    call_count,
+    called,
+    close,
+    deleted,
+    equals,
+    not_called,
+    satisfies,
+)
+from cave_rl.runtime import Function, Hosted, Limits, Type, Variable
 from cave_rl.tasks import EpisodeConfig, NearMiss, PromptConfig, Suite, Task, Turn
 
 __version__ = "0.1.0"
@@ -24,6 +34,7 @@ __all__ = [
     "CaveVectorEnv",
     "EpisodeConfig",
     "Function",
+    "Hosted",
     "Limits",
     "NearMiss",
     "PromptConfig",
@@ -34,10 +45,13 @@ __all__ = [
     "Type",
     "Variable",
     "answer_contains",
+    "call_count",
+    "called",
     "close",
     "deleted",
     "envs",
     "equals",
+    "not_called",
     "register",
     "rewards",
     "satisfies",

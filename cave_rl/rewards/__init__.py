@@ -7,19 +7,23 @@
 from cave_rl.rewards.assertions import (
     Assertion,
     answer_contains,
+    call_count,
+    called,
     close,
     deleted,
     equals,
+    not_called,
     satisfies,
 )
 from cave_rl.rewards.compose import Conduct, RewardRules, episode_cost, episode_reward, turn_score
-from cave_rl.rewards.evidence import Evidence, State
+from cave_rl.rewards.evidence import Call, Evidence, State
 from cave_rl.rewards.judge import Judge, Ruling, judge_steps
 from cave_rl.rewards.statements import Statements
 from cave_rl.rewards.verdict import Verdict
 
 __all__ = [
     "Assertion",
+    "Call",
     "Conduct",
     "Evidence",
     "Judge",
@@ -29,12 +33,15 @@ __all__ = [
     "Statements",
     "Verdict",
     "answer_contains",
+    "call_count",
+    "called",
     "close",
     "deleted",
     "episode_cost",
     "episode_reward",
     "equals",
     "judge_steps",
+    "not_called",
     "satisfies",
     "turn_score",
 ]

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cave_rl.rewards.assertions import Assertion
-from cave_rl.rewards.evidence import Evidence, State
+from cave_rl.rewards.evidence import Call, Evidence, State
 from cave_rl.rewards.verdict import Verdict
 from cave_rl.runtime.codec import (
     ClaimError,
+    Opaque,
     arrays,  # noqa: F401  # decode asks for it with the first array, when a confined judge cannot read our files any more
     decode,
     same,
@@ -63,7 +64,8 @@ class Court:
         gates = [self._unchanged(name, before[name], after.get(name)) for name in kept]
         names = {cls: name for name, cls in self._classes.items()}
         idle = Evidence(self._state(before), self._state(before), classes=names)
-        ended = Evidence(self._state(after), self._state(before), evidence["answer"], names)
+        calls = _Calls(evidence["calls"], self._classes)
+        ended = Evidence(self._state(after), self._state(before), evidence["answer"], names, calls)
         return {
             "verdicts": [verdict.as_dict() for verdict in [*judge(assertions, ended), *gates]],
             "idle": [verdict.passed for verdict in judge(assertions, idle)],
@@ -84,6 +86,34 @@ class Court:
         except ClaimError as error:
             return _gate(name, f"its claim cannot be read: {error}")
         return _gate(name, "it changed, and the turn does not declare it in `changes`")
+
+
+class _Calls(Sequence[Call]):
+    """The calls of a turn, each decoded when it is looked at."""
+
+    def __init__(self, told: Sequence[tuple[int, str, bytes, bytes | None, str | None]], classes: Any) -> None:
+        self._told = told
+        self._classes = classes
+        self._calls: dict[int, Call] = {}
+
+    def __len__(self) -> int:
+        return len(self._told)
+
+    def __getitem__(self, at: Any) -> Any:
+        if isinstance(at, slice):
+            return tuple(self[each] for each in range(*at.indices(len(self))))
+        at = range(len(self))[at]
+        if at not in self._calls:
+            cell, name, arguments, result, error = self._told[at]
+            value = None if result is None else self._decode(result)
+            self._calls[at] = Call(name, self._decode(arguments), value, error, cell)
+        return self._calls[at]
+
+    def _decode(self, claim: bytes) -> Any:
+        try:
+            return decode(claim, self._classes)
+        except ClaimError as error:  # one call that cannot be shown is nothing against the others
+            return Opaque("claim", str(error))
 
 
 def judge(assertions: tuple[Assertion, ...], evidence: Evidence) -> list[Verdict]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import reprlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,6 +73,25 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a hosted object, as its World saw it: evidence, whatever the rollout says of it.
+
+    Attributes:
+        name: what was called: `bank.transfer`, or `transfer`.
+        arguments: by the names of the parameters, defaults included.
+        result: what it returned; None if it raised.
+        error: what it raised, as `ValueError: not enough money`; None if it returned.
+        cell: the number of the cell that made it.
+    """
+
+    name: str
+    arguments: Mapping[str, Any]
+    result: Any = None
+    error: str | None = None
+    cell: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """All that an assertion may look at.
 
@@ -81,9 +100,11 @@ class Evidence:
         before: the claims before the turn (after its host event).
         answer: the final message of the turn, thinking stripped; empty if the turn had none.
         classes: the injected classes, with the names that claims call them by.
+        calls: the calls of hosted objects in this turn, in order.
     """
 
     state: State
     before: State = field(default_factory=lambda: State({}))
     answer: str = ""
     classes: Mapping[type, str] = field(default_factory=dict)
+    calls: Sequence[Call] = ()

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from cave_rl.rewards.assertions import Assertion
 from cave_rl.rewards.verdict import Verdict
+from cave_rl.runtime.calls import CallRecord
 from cave_rl.runtime.drive import Steps, Wait
 from cave_rl.runtime.errors import Fault, RuntimeGone
 from cave_rl.runtime.inside import frames
@@ -91,8 +92,9 @@ class Judge(Process):
         after: Mapping[str, bytes],
         answer: str,
         kept: Collection[str] | None = None,
+        calls: Sequence[CallRecord] = (),
     ) -> Steps[Ruling]:
-        """Judges a turn by the claims before and after it and its final answer.
+        """Judges a turn by the claims before and after it, its final answer and its calls of hosted objects.
 
         `kept` names what must not change unless the turn declares it; all that is in `before` if left out.
 
@@ -100,6 +102,7 @@ class Judge(Process):
         """
         evidence: dict[str, Any] = {"before": dict(before), "after": dict(after), "answer": answer}
         evidence["kept"] = sorted(before if kept is None else kept)
+        evidence["calls"] = [(each.cell, each.name, each.arguments, each.result, each.error) for each in calls]
         packed = pack_bytes(frames.pack(frames.JUDGE, bytes(frames.NONCE_BYTES), evidence))
         try:
             said = yield from self._said_steps({"turn": turn, "evidence": packed.index}, packed.fd)

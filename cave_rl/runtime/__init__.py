@@ -7,19 +7,22 @@ Runtime. See `docs/runtime.md` for the life of a Template, and `docs/threat-mode
 """
 
 from cave_rl.runtime.base import Base
+from cave_rl.runtime.calls import CallRecord
 from cave_rl.runtime.codec import ClaimError, Digest, Opaque, decode
 from cave_rl.runtime.drive import Steps, Wait, gather, run, run_all, run_async
 from cave_rl.runtime.errors import Fault, HostLimitFault, RuntimeGone, SetupFault, SpawnFault, TransferError
 from cave_rl.runtime.pool import Pool, shared_pool
-from cave_rl.runtime.primitives import Function, Type, Variable
+from cave_rl.runtime.primitives import Function, Hosted, Type, Variable
 from cave_rl.runtime.result import CellError, CellResult, Limits, Outcome, StateDiff
 from cave_rl.runtime.rules import CodeRules
 from cave_rl.runtime.runtime import Runtime, Snapshot, ThreadsAlive
 from cave_rl.runtime.setup import Setup
 from cave_rl.runtime.template import Template
+from cave_rl.runtime.world import World
 
 __all__ = [
     "Base",
+    "CallRecord",
     "CellError",
     "CellResult",
     "ClaimError",
@@ -28,6 +31,7 @@ __all__ = [
     "Fault",
     "Function",
     "HostLimitFault",
+    "Hosted",
     "Limits",
     "Opaque",
     "Outcome",
@@ -46,6 +50,7 @@ __all__ = [
     "Type",
     "Variable",
     "Wait",
+    "World",
     "decode",
     "gather",
     "run",

@@ -31,11 +31,13 @@ from cave_rl.runtime.runtime import Runtime
 from cave_rl.runtime.setup import Setup
 from cave_rl.runtime.template import Template
 from cave_rl.runtime.transfer import answer_files, pack
+from cave_rl.runtime.world import World
 
 START_S = 120.0
 """Wall seconds within which a Base, or a set-up, must be ready."""
 
 KERNEL = "cave_rl.runtime.inside.kernel:Kernel"
+HOSTING = "cave_rl.runtime.hosting:Hosting"
 
 P = TypeVar("P", bound=Process)
 
@@ -147,11 +149,21 @@ class Base:
 
     def template_steps(self, setup: Setup, *, timeout: float = START_S) -> Steps[Template[Runtime]]:
         """The conversation of `template`."""
-        classes = setup.classes()
-        return (yield from self.serve_steps(setup.brief(), KERNEL, lambda: Runtime(classes), timeout=timeout))
+        setup.classes, setup.targets  # noqa: B018  # what is wrong with them is told now
+        if not setup.hosted:
+            return (yield from self.serve_steps(setup.brief(), KERNEL, lambda: Runtime(setup), timeout=timeout))
+        brief = setup.world_brief()
+        world = yield from self.serve_steps(brief, HOSTING, World, timeout=timeout, trusted=True)
+        try:
+            template = yield from self.serve_steps(setup.brief(), KERNEL, lambda: Runtime(setup), timeout=timeout)
+        except BaseException:
+            world.close()
+            raise
+        template.companion = world
+        return template
 
     def serve_steps(
-        self, brief: Any, service: str, make: Callable[[], P], *, timeout: float = START_S
+        self, brief: Any, service: str, make: Callable[[], P], *, timeout: float = START_S, trusted: bool = False
     ) -> Steps[Template[P]]:
         """A Template whose forks run a service; `make` makes the handle of each.
 
@@ -160,6 +172,8 @@ class Base:
             service: `module:class`, a `cave_rl.runtime.inside.zygote.Service`.
             make: a new handle.
             timeout: wall seconds until it must be ready.
+            trusted: whether its forks never run a rollout's code; they may read our files, and the service is not
+                imported where runtimes are forked from.
 
         Raises:
             Fault: as `template`.
@@ -173,7 +187,8 @@ class Base:
             "path": _path(),  # as it is now: the host may have added to it since the base was started
             "policy": pickle.dumps(self.confinement),
             "modules": list(self.modules),
-            "deny": [] if self.judging else [str(Path(__file__).parents[1]), *answer_files()],
+            "shared": not trusted,
+            "deny": [] if self.judging or trusted else [str(Path(__file__).parents[1]), *answer_files()],
             "scratch": self._scratch,
         }
         nonce = os.urandom(frames.NONCE_BYTES)

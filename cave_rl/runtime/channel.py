@@ -81,14 +81,22 @@ class Channel:
             os.close(self._replies)
             self._replies = -1
 
-    def send(self, operation: bytes, payload: Any, fds: tuple[int, ...] = ()) -> bytes:
-        """Sends a request; returns its nonce.
+    def send(self, operation: bytes, payload: Any, fds: tuple[int, ...] = (), nonce: bytes | None = None) -> bytes:
+        """Sends a request; returns its nonce, a new one unless one is given.
 
         Raises:
             RuntimeGone: the process is gone, or does not read.
         """
-        nonce = os.urandom(frames.NONCE_BYTES)
-        frame = frames.pack(operation, nonce, payload)
+        nonce = nonce or os.urandom(frames.NONCE_BYTES)
+        self.put(frames.pack(operation, nonce, payload), fds)
+        return nonce
+
+    def put(self, frame: bytes, fds: tuple[int, ...] = ()) -> None:
+        """Sends a frame.
+
+        Raises:
+            RuntimeGone: as `send`.
+        """
         try:
             rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
             self._socket.sendmsg([frame], rights)
@@ -96,7 +104,6 @@ class Channel:
             raise RuntimeGone("tampered", "it does not read its requests") from None
         except (BrokenPipeError, ConnectionResetError):
             raise RuntimeGone("crashed", "it ended") from None
-        return nonce
 
     def ask(self, operation: bytes, payload: Any, until: float, fds: tuple[int, ...] = ()) -> Steps[Any]:
         """Sends a request and waits for its answer; `until` is a moment of `time.monotonic()`.
@@ -121,8 +128,8 @@ class Channel:
                 raise RuntimeGone("killed", "it did not answer in time")
             yield Wait(self.fd, until)
 
-    def poll(self, operation: bytes, nonce: bytes) -> Reply | None:
-        """The answer to a request, if it is there.
+    def poll(self, operation: bytes, nonce: bytes, *, calls: bool = False) -> Reply | None:
+        """The answer to a request, if it is there; or a call that is made as part of it, where such are taken.
 
         Raises:
             RuntimeGone: the process is gone, or what it sent is not an answer.
@@ -139,6 +146,8 @@ class Channel:
             return Reply(self._large(self._decode(memoryview(frame)[frames.HEAD_BYTES :])))
         if said == frames.ERROR:
             return Reply(self._decode(memoryview(frame)[frames.HEAD_BYTES :]), failed=True)
+        if calls and said == frames.CALL:
+            return Reply(self._decode(memoryview(frame)[frames.HEAD_BYTES :]), call=True)
         raise RuntimeGone("tampered", f"it answered {said!r} to {operation!r}")
 
     def take_descriptors(self) -> tuple[bytes, list[int], int]:
@@ -202,9 +211,17 @@ class Channel:
         except Exception as error:
             raise RuntimeGone("tampered", f"an answer that is not msgpack: {type(error).__name__}") from None
 
-    def _large(self, size: Any) -> Any:
+    def part(self, said: bytes | int, most: int) -> Any:
+        """The content of a part of a frame, which may lie in the reply file: then its size is said.
+
+        Raises:
+            RuntimeGone: it is not what it should be.
+        """
+        return self._decode(memoryview(said)) if type(said) is bytes else self._large(said, most)
+
+    def _large(self, size: Any, most: int = MOST_REPLY) -> Any:
         held = os.fstat(self._replies).st_size
-        if type(size) is not int or not 0 <= size <= min(held, MOST_REPLY):
+        if type(size) is not int or not 0 <= size <= min(held, most):
             raise RuntimeGone("tampered", "an answer larger than its file, or than any may be")
         body = os.pread(self._replies, size, 0)
         os.ftruncate(self._replies, 0)
@@ -212,13 +229,14 @@ class Channel:
 
 
 class Reply:
-    """An answer; `failed` where the other side says that it could not do what was asked."""
+    """An answer; `failed` where the other side says that it could not do what was asked, `call` where it calls."""
 
-    __slots__ = ("content", "failed")
+    __slots__ = ("call", "content", "failed")
 
-    def __init__(self, content: Any, *, failed: bool = False) -> None:
+    def __init__(self, content: Any, *, failed: bool = False, call: bool = False) -> None:
         self.content = content
         self.failed = failed
+        self.call = call
 
 
 def _sender(ancillary: list[tuple[int, int, bytes]]) -> int:

@@ -31,20 +31,19 @@ import sys
 import types
 import typing
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from cave_rl.runtime.primitives import Function, Primitive, Type, Variable
+from cave_rl.runtime.members import Method, members, methods, own_bases
+from cave_rl.runtime.primitives import Function, Hosted, Primitive, Type, Variable
 
-__all__ = ["Description", "describe"]
+__all__ = ["Description", "annotation_text", "default_text", "describe", "describe_all"]
 
 MAX_DEFAULT_CHARS = 60
 MAX_MEMBERS = 40
 MAX_COLUMNS = 40
 
-# Bases whose members the model knows, or that would drown the class's own.
-_LIBRARIES = sys.stdlib_module_names | {"numpy", "pandas", "pydantic", "pydantic_core", "typing_extensions"}
 _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
 _MISSING = object()
 
@@ -99,7 +98,20 @@ def describe(primitive: Primitive, *, shapes: bool = False) -> Description:
         )
     if isinstance(primitive, Type):
         return _describe_type(primitive)
-    raise TypeError(f"describe takes a Variable, a Function or a Type, got {type(primitive).__name__}")
+    if isinstance(primitive, Hosted):
+        return _describe_hosted(primitive)
+    raise TypeError(f"describe takes a Variable, a Function, a Type or a Hosted object, got {type(primitive).__name__}")
+
+
+def describe_all(primitives: Iterable[Primitive], *, shapes: bool = False) -> list[Description]:
+    """Describe primitives one after the other; a hosted object that is `flat` is told as its functions."""
+    found: list[Description] = []
+    for each in primitives:
+        if isinstance(each, Hosted) and each.flat:
+            found += map(_describe_call, each.methods())
+        else:
+            found.append(describe(each, shapes=shapes))
+    return found
 
 
 # --- variables --------------------------------------------------------------------------------------------------------
@@ -155,7 +167,7 @@ def _signature(func: Callable[..., Any], *, drop_first: bool = False, returns: b
         parameters = parameters[1:]
     text = f"({_parameters(parameters)})"
     if returns and signature.return_annotation is not inspect.Signature.empty:
-        text += f" -> {_annotation(signature.return_annotation)}"
+        text += f" -> {annotation_text(signature.return_annotation)}"
     return text
 
 
@@ -184,13 +196,40 @@ def _function_doc(func: Callable[..., Any]) -> str:
     return _clean(getattr(func, "__doc__", None))
 
 
+# --- hosted objects ---------------------------------------------------------------------------------------------------
+
+
+def _describe_hosted(primitive: Hosted) -> Description:
+    if primitive.is_function:
+        return _describe_call(primitive.methods()[0], primitive.description)
+    lines = []
+    for method in primitive.methods():
+        line, (summary, _, rest) = _call_line(method), _clean(method.func.__doc__).partition("\n")
+        lines.append(f"{line}  # {summary}" if summary else line)
+        lines += ["    " + each if each else "" for each in rest.strip("\n").split("\n") if rest]
+    cls = type(primitive.obj)
+    signature = f"{primitive.name}: {_class_name(cls)}"
+    told = _clean(primitive.description)
+    return Description("variable", primitive.name, signature, told, _class_doc(cls), (), tuple(lines))
+
+
+def _describe_call(method: Method, description: str | None = None) -> Description:
+    line = _call_line(method)
+    return Description("function", method.name, line, _clean(description), _function_doc(method.func))
+
+
+def _call_line(method: Method) -> str:
+    prefix = "async def" if method.is_async else "def"
+    return f"{prefix} {method.name}{_signature(method.func, drop_first=method.takes_self)}"
+
+
 # --- types ------------------------------------------------------------------------------------------------------------
 
 
 def _describe_type(primitive: Type) -> Description:
     cls = primitive.cls
     if issubclass(cls, enum.Enum):
-        fields = [f"{name} = {_default(member.value)}" for name, member in cls.__members__.items()]
+        fields = [f"{name} = {default_text(member.value)}" for name, member in cls.__members__.items()]
         signature = f"class {primitive.name}({_enum_base(cls)})"
     else:
         fields = list(_type_fields(cls))
@@ -225,7 +264,7 @@ def _type_fields(cls: type) -> Iterator[str]:
 
 def _plain_fields(cls: type) -> Iterator[str]:
     seen: set[str] = set()
-    for base in reversed(_own_bases(cls)):
+    for base in reversed(own_bases(cls)):
         for name, annotation in inspect.get_annotations(base).items():
             if not name.startswith("_") and name not in seen:
                 seen.add(name)
@@ -271,7 +310,7 @@ def _pydantic_fields(cls: type) -> Iterator[str]:
 
 
 def _properties(cls: type) -> Iterator[str]:
-    for name, member in _members(cls):
+    for name, member in members(cls):
         if isinstance(member, (property, functools.cached_property)):
             getter = member.fget if isinstance(member, property) else member.func
             annotation = inspect.get_annotations(getter).get("return", _MISSING) if getter is not None else _MISSING
@@ -281,30 +320,11 @@ def _properties(cls: type) -> Iterator[str]:
 
 
 def _methods(cls: type) -> Iterator[str]:
-    for name, member in _members(cls):
-        func = member.__func__ if isinstance(member, (classmethod, staticmethod)) else member
-        if not isinstance(func, types.FunctionType):
-            continue
-        prefix = "async def" if inspect.iscoroutinefunction(func) else "def"
-        if isinstance(member, (classmethod, staticmethod)):
-            prefix = f"@{type(member).__name__} {prefix}"
-        line = f"{prefix} {name}{_signature(func, drop_first=not isinstance(member, staticmethod))}"
-        summary = _first_line(func.__doc__)
+    for method in methods(cls):
+        is_bare = method.func is method.member
+        line = _call_line(method) if is_bare else f"@{type(method.member).__name__} {_call_line(method)}"
+        summary = _first_line(method.func.__doc__)
         yield f"{line}  # {summary}" if summary else line
-
-
-def _members(cls: type) -> Iterator[tuple[str, Any]]:
-    """Public members in order of definition; inherited ones follow, overridden ones are told once."""
-    seen: set[str] = set()
-    for base in _own_bases(cls):
-        for name, member in base.__dict__.items():
-            if not name.startswith("_") and name not in seen:
-                seen.add(name)
-                yield name, member
-
-
-def _own_bases(cls: type) -> list[type]:
-    return [base for base in cls.__mro__ if base is cls or base.__module__.partition(".")[0] not in _LIBRARIES]
 
 
 def _constructor(cls: type) -> str:
@@ -345,13 +365,13 @@ def _dataclass_default(item: dataclasses.Field[Any]) -> object:
 def _field(name: str, annotation: object, default: object, comment: str = "") -> str:
     text = name
     if annotation is not _MISSING:
-        text += f": {_annotation(annotation)}"
+        text += f": {annotation_text(annotation)}"
     if default is not _MISSING:
-        text += (" = " if annotation is not _MISSING else "=") + _default(default)
+        text += (" = " if annotation is not _MISSING else "=") + default_text(default)
     return f"{text}  # {comment}" if comment else text
 
 
-def _annotation(annotation: Any) -> str:
+def annotation_text(annotation: Any) -> str:
     """An annotation the way one would write it, without module paths."""
     if isinstance(annotation, str):
         return annotation
@@ -360,21 +380,21 @@ def _annotation(annotation: Any) -> str:
     if annotation is Ellipsis:
         return "..."
     if isinstance(annotation, list):  # the parameters of a Callable
-        return f"[{', '.join(map(_annotation, annotation))}]"
+        return f"[{', '.join(map(annotation_text, annotation))}]"
     if isinstance(annotation, typing.ForwardRef):
         return annotation.__forward_arg__
     if isinstance(annotation, typing.TypeVar):
         return annotation.__name__
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
-        return _annotation(arguments[0])
+        return annotation_text(arguments[0])
     if origin is typing.Union or origin is types.UnionType:
-        return " | ".join(map(_annotation, arguments))
+        return " | ".join(map(annotation_text, arguments))
     if origin is typing.Literal:
-        return f"Literal[{', '.join(map(_default, arguments))}]"
+        return f"Literal[{', '.join(map(default_text, arguments))}]"
     if origin is not None:
         base = origin.__name__ if isinstance(origin, type) else _bare(repr(origin))
-        return f"{base}[{', '.join(map(_annotation, arguments))}]" if arguments else base
+        return f"{base}[{', '.join(map(annotation_text, arguments))}]" if arguments else base
     if isinstance(annotation, type):
         return _class_name(annotation)
     return _bare(repr(annotation))
@@ -388,7 +408,7 @@ def _class_name(cls: type) -> str:
     return cls.__qualname__.rpartition("<locals>.")[2]
 
 
-def _default(value: object) -> str:
+def default_text(value: object) -> str:
     """A default value as source, or `...` if it is long, has an address in it or cannot be shown."""
     text = _source(value)
     return "..." if len(text) > MAX_DEFAULT_CHARS or _ADDRESS.search(text) or text.startswith("<") else text

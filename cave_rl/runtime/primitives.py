@@ -1,4 +1,4 @@
-"""The three things a task puts into a runtime: variables, functions and types.
+"""What a task puts into a runtime: variables, functions and types, and objects that it hosts beside it.
 
 A primitive carries the live object *and* what the model is told of it. How the telling looks is the business of
 `cave_rl.runtime.describe`; how the object reaches the runtime is the business of the Template.
@@ -17,12 +17,17 @@ from __future__ import annotations
 import functools
 import inspect
 import keyword
+import re
+import types
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Function", "Primitive", "Type", "Variable", "check_name"]
+from cave_rl.runtime.members import Method, methods
+from cave_rl.runtime.nearest import nearest
+
+__all__ = ["Function", "Hosted", "Primitive", "Type", "Variable", "check_name"]
 
 
 def check_name(name: object, what: str = "variable") -> str:
@@ -133,4 +138,87 @@ class Type:
         _check_description(self.description, f"type {self.name!r}")
 
 
-Primitive = Variable | Function | Type
+@dataclass(frozen=True, slots=True)
+class Hosted:
+    """An object that lives in a trusted process beside the runtime, its World; cells call its methods.
+
+    The runtime holds a proxy: arguments and results cross by value, and nothing else can reach the object. So its
+    invariants hold, whatever the model writes, and every call is on record.
+
+    >>> class Lamp:
+    ...     def switch(self, on: bool) -> None:
+    ...         self.on = on
+    >>> hosted = Hosted(Lamp())
+    >>> hosted.name, list(hosted.targets), hosted.injected
+    ('lamp', ['lamp.switch'], ('lamp',))
+
+    Attributes:
+        obj: an instance, or a plain function: each call of it runs in the World.
+        expose: the methods that may be called; all public ones of its class if left out.
+        description: one or two sentences for the model; the docstrings are shown as well.
+        name: the name in the runtime's namespace, and in assertions; the class's name in snake_case if left out.
+        flat: the methods are injected as functions under their own names, instead of one object.
+        classes: classes of values inside `obj` that are not there yet; those found in it are known.
+    """
+
+    obj: Any
+    expose: tuple[str, ...] | None = None
+    description: str | None = None
+    name: str = field(default=None)  # type: ignore[assignment]  # always a str after __post_init__
+    flat: bool = False
+    classes: tuple[type, ...] = ()
+
+    def __post_init__(self) -> None:
+        if isinstance(self.obj, type):
+            raise TypeError(f"obj of a Hosted must be an instance or a function, got the class {self.obj.__name__}")
+        if self.name is None:
+            object.__setattr__(self, "name", self._own_name())
+        check_name(self.name, "hosted object")
+        _check_description(self.description, f"hosted object {self.name!r}")
+        if self.expose is not None:
+            given = (self.expose,) if isinstance(self.expose, str) else tuple(self.expose)
+            object.__setattr__(self, "expose", given)
+        object.__setattr__(self, "classes", tuple(self.classes))
+        if self.is_function and (self.flat or self.expose is not None):
+            raise ValueError(f"hosted {self.name!r} is a function: it has no methods to expose")
+        if not self.methods():
+            raise ValueError(f"hosted {self.name!r} exposes no method: {type(self.obj).__name__} has no public one")
+
+    @property
+    def is_function(self) -> bool:
+        """Whether it is a plain function."""
+        return isinstance(self.obj, types.FunctionType)
+
+    @property
+    def targets(self) -> dict[str, str]:
+        """What calls are recorded under (`bank.transfer`; `transfer` if flat) -> the method's name."""
+        bare = self.flat or self.is_function
+        return {each.name if bare else f"{self.name}.{each.name}": each.name for each in self.methods()}
+
+    @property
+    def injected(self) -> tuple[str, ...]:
+        """The names in the runtime's namespace."""
+        return tuple(self.targets) if self.flat else (self.name,)
+
+    def methods(self) -> tuple[Method, ...]:
+        """The exposed methods; of a function, itself."""
+        if self.is_function:
+            return (Method(self.name, self.obj, None),)
+        found = {each.name: each for each in methods(type(self.obj))}
+        for name in self.expose or ():
+            if name not in found:
+                raise ValueError(
+                    f"hosted {self.name!r}: {type(self.obj).__name__} has no public method {name!r}"
+                    f"{nearest(name, found)}"
+                )
+        return tuple(found[name] for name in (found if self.expose is None else self.expose))
+
+    def _own_name(self) -> str:
+        if not self.is_function:
+            return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", type(self.obj).__name__).lower()
+        if self.obj.__name__ == "<lambda>":
+            raise ValueError("a lambda has no name of its own; give one: Hosted(func, name='...')")
+        return str(self.obj.__name__)
+
+
+Primitive = Variable | Function | Type | Hosted

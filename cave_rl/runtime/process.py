@@ -88,6 +88,9 @@ class Process:
     """One forked process and what the host holds of it: channel, output files, pidfd.
 
     Not made directly: a Template (or a Snapshot) starts it.
+
+    Attributes:
+        companion: another process that lives and ends with this one.
     """
 
     def __init__(self) -> None:
@@ -110,6 +113,7 @@ class Process:
         self.exit_code: Callable[[], int | None] = lambda: None
         self.family: Family | None = None
         self.gone: RuntimeGone | None = None
+        self.companion: Process | None = None
         self.on_close: list[Callable[[], None]] = []
 
     @property
@@ -183,6 +187,36 @@ class Process:
             self.lose(gone)
             raise
 
+    def branch_steps(self, child: Process, seed: int | None) -> Steps[None]:
+        """Asks the process to fork itself; `child` becomes the handle of the fork.
+
+        Raises:
+            RuntimeGone: it did not; then it is lost too.
+        """
+        child.guard, child.hides = self.guard, self.hides
+        if self.family is not None:
+            self.family.join(child)
+        if self.guard is not None:
+            self.guard.let_fork(self.pid)
+        nonce = os.urandom(frames.NONCE_BYTES)
+        try:
+            request = {"seed": seed, "nonce": nonce}
+            yield from self._channel.ask(frames.FORK, request, time.monotonic() + ANSWER_S, child.files())
+            child.asked()
+            yield from child.greet(nonce)
+            if self.guard is not None:
+                self.guard.forked(self.pid)
+        except (Fault, RuntimeGone) as error:  # all that is known of it was said by hostile code: a failure, no fault
+            child.close()
+            gone = error if isinstance(error, RuntimeGone) else RuntimeGone("tampered", f"its fork: {error}")
+            if self.guard is not None:
+                self.guard.broker.kill(self.pid)  # the ticket may have been spent on a process that nobody holds
+            self.lose(gone)
+            raise gone from error
+        except BaseException:
+            child.close()
+            raise
+
     def check_alive(self) -> None:
         """Raises `RuntimeGone` if nothing can be asked any more."""
         if self._closed:
@@ -194,6 +228,8 @@ class Process:
         """Notes that it cannot be used any more, and ends it."""
         self.gone = gone
         self._end()
+        if self.companion is not None:
+            self.companion.close()
 
     def said(self) -> str:
         """What it wrote to standard error: why it ended, mostly."""
@@ -212,6 +248,16 @@ class Process:
         except OSError:
             return 0.0
 
+    def starved(self, may_use_s: float) -> bool:
+        """Whether a process at a wall limit waits for a core, not for itself: a busy host must not punish it."""
+        if self.cpu_s() >= may_use_s:
+            return False
+        try:
+            with open(f"/proc/{self.pid}/stat", "rb") as stat:
+                return stat.read().rpartition(b")")[2].split()[0] == b"R"
+        except OSError:
+            return False
+
     def threads(self) -> int:
         """How many threads the process has."""
         try:
@@ -225,6 +271,8 @@ class Process:
             return
         self._closed = True
         self._end()
+        if self.companion is not None:
+            self.companion.close()
         self._channel.close()
         for fd in (self._stdout, self._stderr, self._pidfd):
             if fd >= 0:

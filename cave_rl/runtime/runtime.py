@@ -13,16 +13,18 @@ from collections.abc import Iterable
 from typing import Any, Self
 
 from cave_rl.runtime import drive
+from cave_rl.runtime.calls import CallRecord, Calls
 from cave_rl.runtime.codec import decode
+from cave_rl.runtime.describe import describe_all
 from cave_rl.runtime.drive import Steps, Wait
 from cave_rl.runtime.errors import Fault, RuntimeGone
 from cave_rl.runtime.inside import frames
+from cave_rl.runtime.nearest import nearest
 from cave_rl.runtime.process import ANSWER_S, Process
 from cave_rl.runtime.result import CellError, CellResult, Limits, Malformed, Outcome, report_of
+from cave_rl.runtime.setup import Setup
 from cave_rl.runtime.transfer import pack
-
-_LOOK_S, _MOST_WALL = 0.05, 10
-"""A cell at its wall limit that is ready to run is looked at again, up to so many times the limit."""
+from cave_rl.runtime.world import LOOK_S, MOST_WALL, Deadline, World
 
 
 class Runtime(Process):
@@ -32,9 +34,33 @@ class Runtime(Process):
     told as an outcome (`CellResult.outcome`) or raised as `RuntimeGone` by what needs an answer.
     """
 
-    def __init__(self, classes: dict[str, type]) -> None:
+    def __init__(self, setup: Setup, calls: Calls | None = None) -> None:
         super().__init__()
-        self._classes = classes
+        self.setup = setup
+        self._calls = calls or Calls(setup.targets)
+
+    @property
+    def world(self) -> World | None:
+        """The process of its hosted objects; None where it has none."""
+        return self.companion if isinstance(self.companion, World) else None
+
+    @property
+    def calls(self) -> tuple[CallRecord, ...]:
+        """Every call of a hosted object so far, as its World saw it; a fork's begin with those before it."""
+        return tuple(self._calls.record)
+
+    def describe(self, names: Iterable[str] | None = None) -> str:
+        """What a model is told of what was injected, or of some of it.
+
+        Raises:
+            KeyError: nothing of that name was injected.
+        """
+        known = {each.name: each for each in self.setup.injected}
+        wanted = list(known if names is None else names)
+        for name in wanted:
+            if name not in known:
+                raise KeyError(f"nothing was injected as {name!r}{nearest(name, known)}")
+        return "\n".join(each.text() for each in describe_all(known[name] for name in wanted))
 
     def execute(self, code: str, limits: Limits | None = None, *, diff: bool = True) -> CellResult:
         """Runs a cell.
@@ -59,8 +85,13 @@ class Runtime(Process):
             return CellResult(Outcome.BLOCKED, detail=detail)
         interrupted = used_then = 0.0
         try:
-            nonce = self._channel.send(frames.EXECUTE, {"code": code, "diff": diff})
-            while (reply := self._channel.poll(frames.EXECUTE, nonce)) is None:
+            nonce, world = os.urandom(frames.NONCE_BYTES), self.world
+            request = {"code": code, "diff": diff}
+            if world is not None:
+                self._calls.begin(limits)
+                request["nonce"] = nonce
+            self._channel.send(frames.EXECUTE, request, nonce=nonce)
+            while (reply := self._channel.poll(frames.EXECUTE, nonce, calls=world is not None)) is None or reply.call:
                 now = time.monotonic()
                 if interrupted:
                     left = interrupted + limits.grace_s - now
@@ -68,14 +99,17 @@ class Runtime(Process):
                 else:
                     left = min(limits.cpu_s - (self.cpu_s() - used), started + limits.wall_s - now)
                     starved = left <= 0 and self._starved(used + limits.cpu_s, now - started, limits.wall_s)
-                left = _LOOK_S if starved else left
-                if left > 0:
-                    yield Wait(self._channel.fd, now + left)
-                elif interrupted:
-                    raise RuntimeGone("killed", "it ran over its limit and ignored the interrupt")
-                else:
+                left = LOOK_S if starved else left
+                if left <= 0:
+                    if interrupted:
+                        raise RuntimeGone("killed", "it ran over its limit and ignored the interrupt")
                     interrupted, used_then = now, self.cpu_s()
                     self.signal(signal.SIGINT)
+                elif reply is None:
+                    yield Wait(self._channel.fd, now + left)
+                if reply is not None and world is not None:
+                    until = None if interrupted else started + limits.wall_s
+                    yield from self._calls.answer_steps(world, self._channel, nonce, reply.content, limits, until)
             outcome, value, error, changes, peak = report_of(reply.content)
         except Malformed as malformed:
             return self._ended(RuntimeGone("tampered", f"a malformed report: {malformed}"), limits, started, used)
@@ -108,9 +142,14 @@ class Runtime(Process):
         return drive.run(self.claim_steps(names, limits))
 
     def claim_steps(self, names: Iterable[str], limits: Limits | None = None) -> Steps[dict[str, bytes]]:
-        """The conversation of `claim`."""
+        """The conversation of `claim`. What is hosted is told by the World, whatever the runtime has under its name."""
         limits = limits or Limits()
-        wanted = sorted(set(names))
+        self.check_alive()
+        hosted = sorted(self.setup.hosted_names.intersection(names)) if self.world is not None else []
+        told = (yield from self.world.claim_steps(hosted, limits.claim_bytes)) if self.world and hosted else {}
+        wanted = sorted(set(names).difference(hosted))
+        if hosted and not wanted:
+            return told
         claimed = yield from self.ask(
             frames.CLAIM, {"names": wanted, "most": limits.claim_bytes}, max(limits.wall_s, ANSWER_S)
         )
@@ -120,7 +159,7 @@ class Runtime(Process):
             gone = RuntimeGone("tampered", "malformed claims")
             self.lose(gone)
             raise gone
-        return claimed
+        return {**claimed, **told}
 
     def retrieve(self, name: str) -> Any:
         """A variable's value, decoded from its claim: exact types, or an `Opaque` that names the type.
@@ -133,7 +172,7 @@ class Runtime(Process):
         claimed = self.claim([name])
         if name not in claimed:
             raise KeyError(f"{name!r} is not defined in the runtime")
-        return decode(claimed[name], self._classes)
+        return decode(claimed[name], self.setup.classes)
 
     def names(self) -> list[str]:
         """The names in the namespace, as claimed; those that begin with an underscore are left out."""
@@ -165,6 +204,19 @@ class Runtime(Process):
         finally:
             packed.close()
 
+    def event_steps(self, source: str, limits: Limits | None = None) -> Steps[None]:
+        """Runs source where the hosted objects are, with the objects themselves under their names.
+
+        Raises:
+            Fault: it failed: it is the host's own code, on objects that no rollout can reach into.
+        """
+        limits = limits or Limits()
+        self.check_alive()
+        if self.world is None:
+            raise Fault("the runtime has no hosted objects")
+        deadline = Deadline(limits.cpu_s, time.monotonic() + limits.wall_s, limits.grace_s)
+        yield from self.world.event_steps(source, deadline)
+
     def snapshot(self) -> Snapshot:
         """A parked fork of the runtime as it is now.
 
@@ -182,41 +234,21 @@ class Runtime(Process):
         self.check_alive()
         if not threads and (others := self.threads() - 1) > 0:
             raise ThreadsAlive(f"cells left {others} threads running; a fork would lose them")
-        child = Runtime(self._classes)
-        child.guard, child.hides = self.guard, self.hides
-        if self.family is not None:
-            self.family.join(child)
-        if self.guard is not None:
-            self.guard.let_fork(self.pid)
-        nonce = os.urandom(frames.NONCE_BYTES)
-        try:
-            request = {"seed": seed, "nonce": nonce}
-            yield from self._channel.ask(frames.FORK, request, time.monotonic() + ANSWER_S, child.files())
-            child.asked()
-            yield from child.greet(nonce)
-            if self.guard is not None:
-                self.guard.forked(self.pid)
-        except (Fault, RuntimeGone) as error:  # all that is known of it was said by hostile code: a failure, no fault
-            child.close()
-            gone = error if isinstance(error, RuntimeGone) else RuntimeGone("tampered", f"its fork: {error}")
-            if self.guard is not None:
-                self.guard.broker.kill(self.pid)  # the ticket may have been spent on a process that nobody holds
-            self.lose(gone)
-            raise gone from error
-        except BaseException:
-            child.close()
-            raise
+        if not threads and self.world is not None and (others := self.world.threads() - 1) > 0:
+            raise ThreadsAlive(f"hosted objects left {others} threads running; a fork would lose them")
+        child = Runtime(self.setup, self._calls.branch())
+        yield from self.branch_steps(child, seed)
+        if self.world is not None:
+            try:
+                child.companion = yield from self.world.fork_steps(seed)
+            except BaseException:
+                child.close()
+                raise
         return child
 
     def _starved(self, may_use_s: float, waited_s: float, limit_s: float) -> bool:
         """Whether a process at a wall limit waits for a core, not for itself: a busy host must not punish it."""
-        if self.cpu_s() >= may_use_s or waited_s >= _MOST_WALL * limit_s:
-            return False
-        try:
-            with open(f"/proc/{self.pid}/stat", "rb") as stat:
-                return stat.read().rpartition(b")")[2].split()[0] == b"R"
-        except OSError:
-            return False
+        return waited_s < MOST_WALL * limit_s and self.starved(may_use_s)
 
     def _said(self, fd: int, limits: Limits) -> str:
         return self._plain(_take(fd, limits.output_bytes))
@@ -230,7 +262,9 @@ class Runtime(Process):
     def _ended(self, gone: RuntimeGone, limits: Limits, started: float, used: float) -> CellResult:
         cpu = self.cpu_s() - used
         self.lose(gone)
-        detail = _how(self.exit_code()) if gone.outcome == Outcome.CRASHED else gone.detail
+        if self._calls.failed:
+            gone = RuntimeGone("crashed", self._calls.failed)
+        detail = _how(self.exit_code()) if gone.outcome == Outcome.CRASHED and not self._calls.failed else gone.detail
         return CellResult(
             Outcome(gone.outcome),
             stdout=self._said(self._stdout, limits),

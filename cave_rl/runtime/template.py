@@ -7,6 +7,7 @@ tell it its seed. A spare and a fork made on demand cannot be told apart from wi
 
 from __future__ import annotations
 
+import hashlib
 import math
 import shutil
 import tempfile
@@ -57,6 +58,7 @@ class Template(Generic[P]):
 
     Attributes:
         summary: what its service told when it was ready (for a runtime: the names).
+        companion: the Template of the process that each of its forks has beside it (of a runtime: its World).
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Template(Generic[P]):
         self._spares: deque[_Asked[P]] = deque()
         self._asked = 0
         self.summary = summary
+        self.companion: Template[Any] | None = None
 
     @classmethod
     def greet(cls, channel: Channel, base: Base, make: Callable[[], P], timeout: float) -> Steps[Template[P]]:
@@ -125,22 +128,26 @@ class Template(Generic[P]):
         """How many forks have been asked for and not yet been taken."""
         return len(self._spares)
 
-    def start(self, seed: int = 0) -> P:
+    def start(self, seed: int = 0, *, companion_seed: int | None = None) -> P:
         """Forks: a runtime in the state that the set-up left, its randomness seeded.
+
+        Args:
+            seed: of its randomness. A runtime's code can find it out.
+            companion_seed: of its companion's; worked out from `seed` if left out.
 
         Raises:
             Fault: the Template is gone, or the host is out of something.
         """
-        return drive.run(self.start_steps(seed))
+        return drive.run(self.start_steps(seed, companion_seed=companion_seed))
 
-    def start_steps(self, seed: int = 0) -> Steps[P]:
+    def start_steps(self, seed: int = 0, *, companion_seed: int | None = None) -> Steps[P]:
         """The conversation of `start`. Where the host is out of descriptors it waits for some, and then fails."""
         until = time.monotonic() + START_S
         while True:
             while self._asked >= _MOST_ASKED:
                 yield Wait(-1, time.monotonic() + _LOOK_AGAIN_S)
             try:
-                process = yield from self._start_steps(seed)
+                process = yield from self._start_steps(seed, companion_seed)
             except HostLimitFault as fault:
                 if not (self._drop_spares() or raise_descriptor_limit()):
                     if time.monotonic() >= until:
@@ -156,9 +163,11 @@ class Template(Generic[P]):
         self._keep = n
         while len(self._spares) > n:
             self._spares.pop().process.close()
+        if self.companion is not None:
+            self.companion.warm(n)
         self._refill()
 
-    def _start_steps(self, seed: int) -> Steps[P]:
+    def _start_steps(self, seed: int, companion_seed: int | None = None) -> Steps[P]:
         spare = self._spares.popleft() if self._spares else None
         asked = spare or self._ask(seed)
         process = asked.process
@@ -171,10 +180,13 @@ class Template(Generic[P]):
                     yield from process.ask(frames.BEGIN, {"seed": seed}, ANSWER_S)
             except RuntimeGone as gone:
                 raise Fault(f"a fork of a template failed: {gone}") from gone
+            if self.companion is not None:
+                other = _other(seed) if companion_seed is None else companion_seed
+                process.companion = yield from self.companion._start_steps(other)
         except BaseException as error:
             process.close()
             if spare and isinstance(error, Fault):  # it ended while it waited: another is made
-                return (yield from self._start_steps(seed))
+                return (yield from self._start_steps(seed, companion_seed))
             raise
         finally:
             self._asked -= spare is None
@@ -206,6 +218,8 @@ class Template(Generic[P]):
                 self._spares.append(self._ask(None))
             except HostLimitFault:
                 return  # a spare is a convenience
+        if self.companion is not None:
+            self.companion._refill()
 
     def _drop_spares(self) -> bool:
         """Ends the spares; whether there were any."""
@@ -237,6 +251,8 @@ class Template(Generic[P]):
         self._drop_spares()
         for process in list(self._live):
             process.close()
+        if self.companion is not None:
+            self.companion.close()
         self._guard.broker.revoke(self.pid)
         self._channel.close()
 
@@ -251,3 +267,7 @@ class Template(Generic[P]):
         self._live.discard(process)
         if self._retired and not self._live:
             self.close()
+
+
+def _other(seed: int) -> int:
+    return int.from_bytes(hashlib.blake2b(f"companion {seed}".encode(), digest_size=8).digest(), "little")

@@ -29,27 +29,26 @@ such episodes out.
 
 from __future__ import annotations
 
-import ast
 import hashlib
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from cave_rl.rewards.compose import Conduct, episode_cost, episode_reward, turn_score
 from cave_rl.rewards.judge import Judge, Ruling, judge_steps
+from cave_rl.runtime.calls import CallRecord
 from cave_rl.runtime.drive import Steps
 from cave_rl.runtime.errors import Fault, RuntimeGone
 from cave_rl.runtime.pool import Pool
 from cave_rl.runtime.result import CellResult, Outcome
 from cave_rl.runtime.runtime import Runtime, Snapshot, ThreadsAlive
-from cave_rl.runtime.setup import Setup
 from cave_rl.runtime.template import Template
 from cave_rl.semantic import observation
 from cave_rl.semantic.parsing import Action, parse
 from cave_rl.semantic.prompt import Message
 from cave_rl.tasks.config import EpisodeConfig
 from cave_rl.tasks.opening import opening
-from cave_rl.tasks.task import Task, Turn
+from cave_rl.tasks.task import Task, Turn, named
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +69,7 @@ class _TurnState:
     index: int
     steps: int = 0
     malformed: int = 0
+    calls: int = 0  # of hosted objects, before it
 
 
 @dataclass(slots=True)
@@ -162,7 +162,8 @@ class Episode:
         """
         task = self.task
         template = yield from self._template_steps()
-        self._runtime = yield from template.start_steps(_rollout_seed(task, self._seed, self.config.key))
+        seeds = [_rollout_seed(f"{task.id}/{self._seed}{of}", self.config.key) for of in ("", "/hosted")]
+        self._runtime = yield from template.start_steps(seeds[0], companion_seed=seeds[1])
         try:  # before any hostile code has run
             self._known = yield from self.runtime.claim_steps(self._watched(len(task.turns)), self.config.limits)
         except RuntimeGone as gone:
@@ -214,6 +215,7 @@ class Episode:
         turn, spec = self._turn, self.task.turns[self._turn.index]
         self._tally.steps += 1
         turn.steps += 1
+        called = len(self.runtime.calls)
         parsed = parse(message)
         cell: CellResult | None = None
         if cut:
@@ -230,7 +232,7 @@ class Episode:
             outcome, ends = cell.outcome.value, not self.runtime.alive
         limited = turn.steps >= (spec.max_steps or self.config.max_steps)
         self._tally.outcomes.append(outcome)
-        self._note(outcome, cell)
+        self._note(outcome, cell, self.runtime.calls[called:])
         if not (ends or limited):
             return self._observe(text, 0.0, False, False, self._info(outcome, cell))
         ruling, score = yield from self._judge_steps(spec, "" if cut else parsed.answer or "")
@@ -242,7 +244,7 @@ class Episode:
             self.over = True
             truncated = cut or not ends
             return self._observe(text, reward, not truncated, truncated, info)
-        self._turn = _TurnState(turn.index + 1)
+        self._turn = _TurnState(turn.index + 1, calls=len(self.runtime.calls))
         following = self.task.turns[self._turn.index]
         yield from self._event_steps(following)
         yield from self._look_steps()
@@ -326,12 +328,16 @@ class Episode:
         """
         if turn.event is None or not self.runtime.alive:
             return
-        cell = yield from self.runtime.execute_steps(turn.event, self.config.limits)
+        if self.task.hosts_event(turn):
+            yield from self.runtime.event_steps(turn.event, self.config.limits)
+            cell = CellResult(Outcome.OK)
+        else:
+            cell = yield from self.runtime.execute_steps(turn.event, self.config.limits)
         self._note(f"event: {cell.outcome.value}", cell)
         if self._turn.index == 0 and not cell.ok:
             told = f"{cell.error.type}: {cell.error.message}" if cell.error else f"{cell.outcome.value} {cell.detail}"
             raise Fault(f"the host event of turn 1 failed: {told}")
-        touched = _named(turn.event)
+        touched = named(turn.event)
         try:
             claimed = yield from self.runtime.claim_steps(touched, self.config.limits)
         except RuntimeGone:
@@ -347,10 +353,11 @@ class Episode:
         if self._judge is None or not self._judge.alive:
             if self._judge is not None:
                 self._judge.close()
-            classes = {each.name: each.cls for each in self.task.types}
+            classes = self.task.preparation.classes
             self._judge = yield from judge_steps(self._pool, self.task.turns, classes, self.task.modules)
         kept = self._kept & self._known.keys()
-        ruling = yield from self._judge.rule_steps(self._turn.index, self._known, after, answer, kept)
+        calls = self.runtime.calls[self._turn.calls :]
+        ruling = yield from self._judge.rule_steps(self._turn.index, self._known, after, answer, kept, calls)
         self._known = after
         self._kept |= (turn.reads | turn.changes) & after.keys()  # from now on these are state to be kept
         return ruling, turn_score(ruling, self.config.reward, refusal=turn.refusal)
@@ -400,7 +407,7 @@ class Episode:
             info["verdicts"] = [verdict.as_dict() for verdict in ruling.verdicts]
         return info
 
-    def _note(self, outcome: str, cell: CellResult | None) -> None:
+    def _note(self, outcome: str, cell: CellResult | None, calls: Sequence[CallRecord] = ()) -> None:
         entry: dict[str, Any] = {"turn": self._turn.index, "step": self._tally.steps, "outcome": outcome}
         if cell is not None:
             entry |= {
@@ -411,33 +418,22 @@ class Episode:
                 "error": cell.error.type if cell.error else None,
                 "detail": cell.detail,
             }
+        if calls:
+            entry["calls"] = [{"name": each.name, "cell": each.cell, "error": each.error} for each in calls]
         self.trace.append(entry)
 
     def _template_steps(self) -> Steps[Template[Runtime]]:
         task = self.task
         key: Hashable = _Same(task)
         if task.suite:  # made anew each time, but equal as long as it holds the same values and the same code
-            code = (*(each.func for each in task.functions), *(each.cls for each in task.types), task.setup)
+            code = (*(each.func for each in task.functions), *task.preparation.classes.values(), task.setup)
+            code += tuple(each.obj for each in task.hosted if each.is_function)
             key = ("runtime", task.suite, task.family, task.seed, task.content, code)
 
         def make() -> Steps[Template[Runtime]]:
-            setup = Setup(task.variables, task.functions, task.types, task.setup)
-            return (yield from self._pool.base(task.modules).template_steps(setup))
+            return (yield from self._pool.base(task.modules).template_steps(task.preparation))
 
         return (yield from self._pool.template_steps(key, make))
-
-
-def _named(source: str) -> set[str]:
-    """The global names that a piece of code mentions or binds."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Name):
-            found.add(node.id)
-        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            found.add(node.name)
-        elif isinstance(node, ast.alias):
-            found.add((node.asname or node.name).partition(".")[0])
-    return found
 
 
 class _Same:
@@ -453,7 +449,6 @@ class _Same:
         return isinstance(other, _Same) and self._task is other._task
 
 
-def _rollout_seed(task: Task, seed: int, key: str) -> int:
+def _rollout_seed(of: str, key: str) -> int:
     """What the rollout is seeded with: a keyed hash, so that it tells nothing of the task's seed."""
-    blob = f"{task.id}/{seed}".encode()
-    return int.from_bytes(hashlib.blake2b(blob, key=key.encode()[:64], digest_size=8).digest(), "little")
+    return int.from_bytes(hashlib.blake2b(of.encode(), key=key.encode()[:64], digest_size=8).digest(), "little")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cave_rl.runtime.describe import describe
+from cave_rl.runtime.describe import describe_all
 from cave_rl.semantic.prompt import Example, Message
 from cave_rl.tasks.config import PromptConfig
 from cave_rl.tasks.task import Task
@@ -19,8 +19,8 @@ def opening(task: Task, config: PromptConfig, examples: Sequence[Task] = ()) -> 
         examples: few-shot tasks; the first cell of each one's first gold is shown.
     """
     shown = [
-        Example([describe(item) for item in each.injected], each.turns[0].query, each.turns[0].gold[0])
+        Example(describe_all(each.injected), each.turns[0].query, each.turns[0].gold[0])
         for each in examples[: config.examples]
     ]
-    descriptions = [describe(item, shapes=config.shapes) for item in task.injected]
+    descriptions = describe_all(task.injected, shapes=config.shapes)
     return config.build().opening(descriptions, task.turns[0].query, instructions=config.instructions, examples=shown)

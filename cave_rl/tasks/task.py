@@ -14,14 +14,17 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
-from cave_rl.rewards.assertions import Assertion, as_assertions
+from cave_rl.rewards.assertions import Assertion, CallCount, as_assertions
+from cave_rl.runtime.errors import SetupFault
 from cave_rl.runtime.inside.encode import encode
-from cave_rl.runtime.primitives import Function, Type, Variable
+from cave_rl.runtime.nearest import nearest
+from cave_rl.runtime.primitives import Function, Hosted, Primitive, Type, Variable
+from cave_rl.runtime.setup import Setup
 
 
 class TaskError(ValueError):
@@ -57,7 +60,8 @@ class Turn:
             free.
         gold: cells that solve the turn (score 1.0).
         near_misses: plausible wrong solutions (score below 1.0).
-        event: Python source that the host runs in the runtime before the query is shown (a price changed, say).
+        event: Python source that the host runs before the query is shown (a price changed, say): in the runtime, or, if
+            it names a hosted object, in the World with the object itself.
         max_steps: code messages before the turn is judged as it stands; None takes the episode's default.
         weight: the turn's share in the episode reward.
         refusal: doing nothing is right. Otherwise a turn that did nothing scores exactly 0.
@@ -125,6 +129,7 @@ class Task:
     Attributes:
         turns: at least one.
         variables, functions, types: what is injected, and how the model is told of it.
+        hosted: objects that live in a trusted process beside the runtime, which holds proxies of them.
         setup: Python source, or a function of no arguments whose returned dict of names is added, run in the template
             after the injection. What it makes is not described to the model unless a variable says so.
         modules: modules imported before anything else (`("pandas",)`); they cost once, not per rollout.
@@ -143,25 +148,45 @@ class Task:
     modules: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     difficulty: float | None = None
+    hosted: tuple[Hosted, ...] = field(default=(), kw_only=True)
     suite: str = field(default="", kw_only=True)
     family: str = field(default="", kw_only=True)
     seed: int | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        for name in ("turns", "variables", "functions", "types", "modules", "tags"):
+        for name in ("turns", "variables", "functions", "types", "modules", "tags", "hosted"):
             value = getattr(self, name)
-            object.__setattr__(self, name, (value,) if isinstance(value, (str, Turn)) else tuple(value))
+            object.__setattr__(self, name, (value,) if isinstance(value, (str, Turn, Hosted)) else tuple(value))
         if not self.turns:
             raise TaskError("a task needs at least one turn")
-        names = [each.name for each in self.injected]
+        names = [name for each in self.injected for name in _names(each)]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise TaskError(f"injected twice: {', '.join(twice)}")
+        try:
+            targets = self.preparation.targets
+            self.preparation.classes  # noqa: B018  # what is wrong with them is told now
+        except SetupFault as fault:
+            raise TaskError(str(fault)) from None
+        for turn in self.turns:
+            self._check_event(turn)
+            for each in turn.assertions:
+                if isinstance(each, CallCount):
+                    self._check_call(each, targets)
 
     @property
-    def injected(self) -> tuple[Variable | Function | Type, ...]:
+    def injected(self) -> tuple[Primitive, ...]:
         """All primitives, in the order in which the model is told of them."""
-        return (*self.functions, *self.variables, *self.types)
+        return self.preparation.injected
+
+    @cached_property
+    def preparation(self) -> Setup:
+        """What its runtimes are made from."""
+        return Setup(self.variables, self.functions, self.types, self.setup, self.hosted)
+
+    def hosts_event(self, turn: Turn) -> bool:
+        """Whether a turn's event runs where the hosted objects are."""
+        return turn.event is not None and not self._hosted_names.isdisjoint(named(turn.event))
 
     @cached_property
     def content(self) -> str:
@@ -170,13 +195,46 @@ class Task:
         asked = [(turn.query, sorted(turn.changes), turn.gold, turn.event or "") for turn in self.turns]
         classes = {each.cls: each.name for each in self.types}
         setup = self.setup if isinstance(self.setup, str) else getattr(self.setup, "__qualname__", "")
-        blob = encode([self.family, asked, values, setup, sorted(each.name for each in self.injected)], classes)
+        held: list[Any] = [self.family, asked, values, setup, sorted(each.name for each in self.injected)]
+        if self.hosted:
+            classes |= {cls: name for name, cls in self.preparation.classes.items()}
+            held.append([(each.name, sorted(each.targets), each.flat, _state(each)) for each in self.hosted])
+        blob = encode(held, classes)
         return hashlib.blake2b(blob, digest_size=8).hexdigest()
 
     @property
     def id(self) -> str:
         """`family/content`: stable as long as the task asks and holds the same."""
         return f"{self.family or 'task'}/{self.content}"
+
+    @property
+    def _hosted_names(self) -> frozenset[str]:
+        return self.preparation.hosted_names | self.preparation.callable_names
+
+    def _check_event(self, turn: Turn) -> None:
+        if not self.hosts_event(turn):
+            return
+        there = {each.name for each in self.variables} | {each.name for each in self.functions}
+        mentioned = named(turn.event or "")
+        if mixed := sorted(there & mentioned):
+            hosted = min(self._hosted_names & mentioned)
+            raise TaskError(
+                f"turn {turn.query!r}: its event names {mixed[0]!r}, which is in the runtime, and {hosted!r}, which is "
+                "hosted: an event runs in one place. Split it over two turns, or host both"
+            )
+
+    def _check_call(self, assertion: CallCount, targets: Mapping[str, tuple[str, str | None]]) -> None:
+        if assertion.target not in targets:
+            raise TaskError(f"{assertion.names[0]!r}: no such method is hosted{nearest(assertion.target, targets)}")
+        name, method = targets[assertion.target]
+        (hosted,) = (each for each in self.hosted if each.name == name)
+        known = next(each for each in hosted.methods() if method is None or each.name == method).parameters
+        unknown = sorted(assertion.arguments.keys() - known)
+        if unknown:
+            raise TaskError(
+                f"{assertion.names[0]!r}: {assertion.target} has no parameter {unknown[0]!r}"
+                f"{nearest(unknown[0], known)}"
+            )
 
     def but(self, **changes: Any) -> Task:
         """A copy with some fields replaced.
@@ -189,6 +247,28 @@ class Task:
         if unknown:
             raise TaskError(f"a task has no field {unknown[0]!r}; it has {', '.join(sorted(known))}")
         return replace(self, **changes)
+
+
+def named(source: str) -> set[str]:
+    """The global names that a piece of code mentions or binds."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Name):
+            found.add(node.id)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, ast.alias):
+            found.add((node.asname or node.name).partition(".")[0])
+    return found
+
+
+def _names(primitive: Primitive) -> set[str]:
+    """The names that a primitive goes by, in the runtime and in assertions."""
+    return {primitive.name, *primitive.injected} if isinstance(primitive, Hosted) else {primitive.name}
+
+
+def _state(hosted: Hosted) -> Any:
+    return hosted.obj.__qualname__ if hosted.is_function else hosted.obj
 
 
 def _cells(given: str | Sequence[str]) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ def rule(
     court = Court({"modules": []})
     brief = pack(([(assertions, frozenset(changes))], {"Account": Account}), to_judge=True)
     court.handle(frames.JUDGE, {"index": brief.index}, [brief.fd])
-    evidence = {"before": before, "after": after, "answer": "", "kept": sorted(before)}
+    evidence = {"before": before, "after": after, "answer": "", "kept": sorted(before), "calls": []}
     packed = pack_bytes(frames.pack(frames.JUDGE, bytes(frames.NONCE_BYTES), evidence))
     said = court.handle(frames.JUDGE, {"turn": 0, "evidence": packed.index}, [packed.fd])
     return {verdict["name"]: verdict for verdict in said["verdicts"]}

@@ -21,12 +21,15 @@ class DecodeLimits:
         max_depth: how deep tuples, frozensets, arrays and frames may nest in one another. (Hashing and freeing them
             uses the C stack. Lists, dicts, sets and instances nest without limit.)
         libraries: whether numpy and pandas values are decoded; if not they are a `ClaimError`, and neither is imported.
+        stand_ins: whether what only stands for a value is decoded (`Opaque`, `Digest`, the claims of connections and
+            figures); if not it is a `ClaimError`.
     """
 
     max_bytes: int = 1 << 28
     max_items: int = 5_000_000
     max_depth: int = 1000
     libraries: bool = True
+    stand_ins: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -122,6 +122,13 @@ class Decoder:
             raise ClaimError(f"instance of {_shown(name)}, which is not a class of this task")
         return found
 
+    def stand_in(self, value: Any) -> Any:
+        """Lets pass what only stands for a value, where that is allowed."""
+        if self.limits.stand_ins:
+            return value
+        name, reason = getattr(value, "type_name", type(value).__name__), getattr(value, "reason", "")
+        raise ClaimError(f"{name[:80]} does not cross by value{reason and ': '}{reason}")
+
     def rebuilt(self, value: Any, cls: type) -> None:
         """Notes an instance, to be validated once the whole value stands."""
         self._rebuilt.append((value, cls))
@@ -142,7 +149,10 @@ class Decoder:
             return instances.member(self.cls, *_fields(data, str, (str, int)))
         known = _SCALARS.get(code)
         if known is not None:
-            return known(data)
+            value = known(data)
+            if code in (wire.OPAQUE, wire.DIGEST):
+                self.stand_in(value)
+            return value
         if not self.limits.libraries:
             raise ClaimError("a value of a library, where only plain values are allowed")
         from cave_rl.runtime.codec import arrays
@@ -408,19 +418,26 @@ def _slice(_: Decoder, __: list[Any], parts: list[Any]) -> slice:
     return slice(*parts)
 
 
-def _opaque(_: Decoder, head: list[Any], parts: list[Any]) -> Opaque:
+def _opaque(decoder: Decoder, head: list[Any], parts: list[Any]) -> Any:
     if parts or set(map(type, head)) != {str}:
         raise ClaimError("an opaque has a type and a reason")
-    return Opaque(*head)
+    return decoder.stand_in(Opaque(*head))
 
 
-def _bare(build: Callable[[memoryview], Any]) -> Builder:
-    def of_buffer(decoder: Decoder, head: list[Any], parts: list[Any]) -> Any:
-        if parts:
-            raise ClaimError("a buffer has no parts")
-        return build(decoder.buffer(head[0]))
+def _sqlite(decoder: Decoder, head: list[Any], parts: list[Any]) -> Any:
+    if parts:
+        raise ClaimError("a buffer has no parts")
+    return decoder.stand_in(SqliteClaim(bytes(decoder.buffer(head[0]))))
 
-    return Builder(1, of_buffer)
+
+def _figure(decoder: Decoder, head: list[Any], parts: list[Any]) -> Any:
+    return decoder.stand_in(figures.figure(head, parts))
+
+
+def _bytearray(decoder: Decoder, head: list[Any], parts: list[Any]) -> bytearray:
+    if parts:
+        raise ClaimError("a buffer has no parts")
+    return bytearray(decoder.buffer(head[0]))
 
 
 def _namedtuple(decoder: Decoder, head: list[Any], parts: list[Any]) -> Any:
@@ -451,10 +468,10 @@ _BUILDERS: dict[str, Builder] = {
     "set": _mutable(lambda *_: set(), _fill_set),
     "frozenset": Builder(0, _frozenset),
     "slice": Builder(0, _slice),
-    "bytearray": _bare(bytearray),
-    "sqlite": _bare(lambda data: SqliteClaim(bytes(data))),
+    "bytearray": Builder(1, _bytearray),
+    "sqlite": Builder(1, _sqlite),
     "opaque": Builder(2, _opaque),
     "object": _mutable(_instance, instances.fill, heads=1),
     "namedtuple": Builder(1, _namedtuple),
-    "figure": Builder(1, lambda _, head, parts: figures.figure(head, parts)),
+    "figure": Builder(1, _figure),
 }

@@ -1,7 +1,8 @@
 """Frames: one request or reply on a SOCK_SEQPACKET socket, whole or absent.
 
 A frame is an operation byte, an 8-byte nonce and a msgpack payload. The nonce of a request comes back in its reply,
-so a frame that was not asked for is seen as such. File descriptors may travel beside a request, never beside a reply.
+so a frame that was not asked for is seen as such. A call of a hosted object carries the nonce of the cell that makes
+it, and so does its answer. File descriptors may travel beside what the host sends, never beside what it is sent.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ MOST_FDS = 8
 # Operations. A request and its reply carry the same letter; ERROR may answer any request.
 FORK, TEMPLATE, STATUS, BEGIN = b"F", b"T", b"S", b"B"
 EXECUTE, CLAIM, INJECT, NAMES, HELLO, ERROR = b"X", b"C", b"I", b"N", b"H", b"E"
-JUDGE = b"J"
+JUDGE, CALL = b"J", b"M"
 
 
 def pack(operation: bytes, nonce: bytes, payload: Any) -> bytes:

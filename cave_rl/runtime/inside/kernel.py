@@ -6,19 +6,17 @@ believed: a forged answer has just the power of assigning the variable.
 
 from __future__ import annotations
 
-import io
 import os
 import resource
 import signal
-import socket
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from types import FrameType, ModuleType
 from typing import Any
 
-from cave_rl.confinement import scope_fork
-from cave_rl.runtime.inside import frames, payload, seeding, zygote
+from cave_rl.runtime.inside import frames, payload, proxies, seeding, zygote
+from cave_rl.runtime.inside.branching import Branching, take_files
 from cave_rl.runtime.inside.cells import Cells
 from cave_rl.runtime.inside.diff import Differ
 from cave_rl.runtime.inside.encode import encode_or_digest
@@ -32,8 +30,13 @@ class Kernel:
         sys.modules["__main__"] = main
         self._names = main.__dict__
         self._running = False
-        self._forks: list[int] = []
+        self._branching = Branching()
         self._classes = {cls: name for name, cls in brief["types"]}
+        self._link: proxies.Link | None = None
+        if brief["hosted"]:
+            self._link = proxies.Link(dict(brief["types"]))
+            for spec in brief["hosted"]:
+                self._names.update(proxies.build(spec, self._link))
         for name, value in (*brief["functions"], *brief["variables"], *brief["types"]):
             self._names[name] = value
         setup = brief["setup"]
@@ -54,8 +57,10 @@ class Kernel:
         """In a fresh fork: working directory, output, the interrupt handler."""
         if start["workdir"]:
             os.chdir(start["workdir"])
-        self._take_files()
+        take_files()
         signal.signal(signal.SIGINT, self._interrupt)
+        if self._link is not None:
+            self._link.adopt()
 
     def begin(self, seed: int) -> None:
         """Seeds."""
@@ -70,7 +75,7 @@ class Kernel:
     def handle(self, operation: bytes, request: Any, fds: list[int]) -> Any:
         """Answers one request."""
         if operation == frames.EXECUTE:
-            return self._execute(request["code"], request["diff"])
+            return self._execute(request["code"], request["diff"], request.get("nonce"))
         if operation == frames.CLAIM:
             return self._claim(request["names"], request["most"])
         if operation == frames.NAMES:
@@ -80,23 +85,26 @@ class Kernel:
             os.close(fds[0])
             return None
         if operation == frames.FORK:
-            return self._fork(request, fds)
+            return self._branching.fork(request, fds)
+        if operation == frames.CALL:  # the answer to a call that was interrupted
+            proxies.drop(fds)
+            return zygote.NO_REPLY
         return None
-
-    def _take_files(self) -> None:
-        sys.stdout = _text(1)
-        sys.stderr = _text(2)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         if self._running:
             raise KeyboardInterrupt
 
-    def _execute(self, source: str, diff: bool) -> dict[str, Any]:
+    def _execute(self, source: str, diff: bool, nonce: bytes | None) -> dict[str, Any]:
         used = time.process_time_ns()
         self._running = True
         try:
+            if self._link is not None and nonce is not None:
+                self._link.open(nonce)
             ended = self._cells.run(source)
             kind, value, error = ended.kind, ended.value, ended.error
+            if self._link is not None:
+                self._link.close()
             for stream in (sys.stdout, sys.stderr):
                 stream.flush()
         except BaseException as late:  # an interrupt between the cell's end and here, or a stream that was replaced
@@ -104,6 +112,8 @@ class Kernel:
             value, error = None, (type(late).__name__, "", type(late).__name__)
         finally:
             self._running = False
+            if self._link is not None:
+                self._link.open(None)
         used = time.process_time_ns() - used
         return {
             "kind": kind,
@@ -120,42 +130,11 @@ class Kernel:
     def _public(self) -> list[str]:
         return sorted(name for name in self._names if type(name) is str and not name.startswith("_"))[:10_000]
 
-    def _fork(self, request: dict[str, Any], fds: list[int]) -> Any:
-        self._forks = [pid for pid in self._forks if not _reaped(pid)]
-        pid = seeding.keep(zygote.fork, fds)
-        if pid > 0:
-            self._forks.append(pid)
-        if pid == 0:
-            self._forks = []
-            scope_fork()  # so that branches cannot signal each other
-            self._take_files()
-            if request["seed"] is not None:
-                seeding.seed_all(request["seed"])
-            control = socket.socket(fileno=zygote.SOCKET_FD)
-            control.send(frames.pack(frames.HELLO, request["nonce"], None))
-            control.detach()
-            return zygote.NO_REPLY
-        return {"pid": pid}
-
-
-def _reaped(pid: int) -> bool:
-    """Whether a fork of this process is no more; its exit status is then collected."""
-    try:
-        return os.waitpid(pid, os.WNOHANG)[0] == pid
-    except ChildProcessError:
-        return True
-
-
-def _text(fd: int) -> io.TextIOWrapper:
-    """A stream on a descriptor, flushed after each cell; what cannot be encoded is escaped."""
-    return io.TextIOWrapper(
-        io.BufferedWriter(io.FileIO(fd, "w", closefd=False)), encoding="utf-8", errors="backslashreplace"
-    )
-
 
 def _refuse_answers() -> None:
     """Nothing that holds tasks or assertions may be in memory beside a rollout."""
-    for name, attribute in _answers(sys.modules.keys() - _CLEAN):
+    loaded = sys.modules.keys() - _CLEAN
+    for name, attribute in _answers(sorted(loaded, key=lambda name: (name.startswith("cave_rl."), name))):
         raise zygote.SetupError(
             f"module {name} is loaded in the runtime and holds {attribute!r}, which belongs to tasks or assertions: a "
             "rollout could read the answers from it. Keep what the runtime needs (classes, functions, set-up) in a "

@@ -95,8 +95,9 @@ def main(fd: int) -> NoReturn:
         request, fds = family.next_request()
         if request[:1] == frames.TEMPLATE:
             told = frames.payload_of(request)
-            with contextlib.suppress(ImportError):  # once for all templates; one that cannot have it tells why
-                importlib.import_module(told["service"].partition(":")[0])
+            if told["shared"]:
+                with contextlib.suppress(ImportError):  # once for all templates; one that cannot have it tells why
+                    importlib.import_module(told["service"].partition(":")[0])
             readable.prepare(told["deny"])
             prepare(pickle.loads(told["policy"]))
             gc.collect()

@@ -205,7 +205,7 @@ zygote.fork = fork
     [
         "import os\nos.fork = lambda: (_ for _ in ()).throw(OSError(11, 'no'))",
         "import sys\nsys.modules['cave_rl.runtime.inside.zygote'].fork = None",
-        "import sys\nsys.modules['cave_rl.runtime.inside.kernel'].Kernel._fork = lambda *a: {'pid': 1}",
+        "import sys\nsys.modules['cave_rl.runtime.inside.branching'].Branching.fork = lambda *a: {'pid': 1}",
     ],
 )
 @pytest.mark.parametrize("end", ["import os\nos._exit(1)", "pass"])
