@@ -24,6 +24,8 @@ START_S = 30.0
 ANSWER_S = 30.0
 """Wall seconds for what needs no cell: names, claims, forks."""
 
+_LEAVE_S = 0.2
+
 _live: set[int] = set()
 """Pids that have a handle in this host: a new fork must not claim to be one of them."""
 
@@ -264,6 +266,13 @@ class Process:
             return len(os.listdir(f"/proc/{self.pid}/task"))
         except OSError:
             return 0
+
+    def other_threads_steps(self) -> Steps[int]:
+        """How many threads it has beside its first; one that has just been joined is given a moment to leave."""
+        until = time.monotonic() + _LEAVE_S
+        while (others := self.threads() - 1) > 0 and time.monotonic() < until:
+            yield Wait(-1, time.monotonic() + _LEAVE_S / 20)
+        return others
 
     def close(self) -> None:
         """Kills the process and lets go of all it held. May be called twice. In a fork of the host it only lets go."""

@@ -232,9 +232,9 @@ class Runtime(Process):
 
     def _fork_steps(self, seed: int | None, threads: bool) -> Steps[Runtime]:
         self.check_alive()
-        if not threads and (others := self.threads() - 1) > 0:
+        if not threads and (others := (yield from self.other_threads_steps())) > 0:
             raise ThreadsAlive(f"cells left {others} threads running; a fork would lose them")
-        if not threads and self.world is not None and (others := self.world.threads() - 1) > 0:
+        if not threads and self.world is not None and (others := (yield from self.world.other_threads_steps())) > 0:
             raise ThreadsAlive(f"hosted objects left {others} threads running; a fork would lose them")
         child = Runtime(self.setup, self._calls.branch())
         yield from self.branch_steps(child, seed)
