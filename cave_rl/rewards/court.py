@@ -40,8 +40,8 @@ class Court:
         """Nothing to tell."""
         return {}
 
-    def adopt(self, start: dict[str, Any]) -> None:
-        """Nothing to do: a judge has no output and no working directory."""
+    def adopt(self) -> None:
+        """Nothing to do: a judge has no output."""
 
     def begin(self, seed: int) -> None:
         """Nothing to do: a judge is not random."""

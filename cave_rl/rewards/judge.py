@@ -22,6 +22,9 @@ BRIEF_S = 60.0
 DEADLINE_S = 10.0
 """CPU seconds for judging one turn; claims that take longer to decode or to check have failed."""
 
+_READY = 4
+"""Judges kept ready: one template serves all tasks of a suite, so the next is always wanted soon."""
+
 WALL_S = 300.0
 """Wall seconds for the same: nothing in a claim can make a judge wait, so beyond them it is the host that is stuck."""
 
@@ -152,7 +155,7 @@ def judge_steps(
         return (yield from base.serve_steps({"modules": imports}, COURT, Judge))
 
     try:
-        template = yield from pool.template_steps(("judge", modules, imports), make)
+        template = yield from pool.template_steps(("judge", modules, imports), make, spares=_READY)
         judge: Judge = yield from template.start_steps()
         judge.turns = turns
         try:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import io
-import os
 import pickle
 import random
 import selectors
@@ -65,10 +64,8 @@ class Hosting:
         """Nothing to tell."""
         return {}
 
-    def adopt(self, start: dict[str, Any]) -> None:
-        """In a fresh fork: working directory, output, the interrupt handler."""
-        if start["workdir"]:
-            os.chdir(start["workdir"])
+    def adopt(self) -> None:
+        """In a fresh fork: output, the interrupt handler."""
         take_files()
         signal.signal(signal.SIGINT, self._interrupt)
 

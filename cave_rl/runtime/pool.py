@@ -29,10 +29,13 @@ class Pool:
     Args:
         confinement: the policy of all its processes.
         templates: how many Templates are kept.
+        spares: how many forks of each are kept ready, for where tasks come again: a spare takes a few MB, and a start
+            or a reset is then no fork that anybody waits for.
     """
 
-    def __init__(self, confinement: Confinement | None = None, *, templates: int = 64) -> None:
+    def __init__(self, confinement: Confinement | None = None, *, templates: int = 64, spares: int = 0) -> None:
         self.confinement = confinement or Confinement()
+        self.spares = spares
         self._most = templates
         self._broker = Broker()
         self._bases: dict[tuple[tuple[str, ...], bool], Base] = {}
@@ -52,8 +55,10 @@ class Pool:
             self._bases[key] = Base(key[0], confinement=self.confinement, judging=judging, broker=self._broker)
         return self._bases[key]
 
-    def template_steps(self, key: Hashable, make: Callable[[], Steps[Template[Any]]]) -> Steps[Template[Any]]:
-        """The Template of a key; `make` makes it where there is none.
+    def template_steps(
+        self, key: Hashable, make: Callable[[], Steps[Template[Any]]], *, spares: int = 0
+    ) -> Steps[Template[Any]]:
+        """The Template of a key; `make` makes it where there is none. `spares` are the fewest that it keeps ready.
 
         Raises:
             Fault: it could not be made.
@@ -70,6 +75,7 @@ class Pool:
                 self._making.discard(key)
             overtaken = self._templates.get(key)  # two make it where one waited too long for the other
             self._templates[key] = found
+            found.warm(max(spares, self.spares))
             if overtaken is not None and overtaken is not found:
                 overtaken.retire()
             self._trim()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import os
 import resource
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -68,20 +70,32 @@ class Guard:
 
 
 class Family:
-    """What a process and its forks share: let go of when the last of them has closed."""
+    """What a process and its forks share: a directory, in which each has a working directory of its own.
 
-    def __init__(self, release: Callable[[], None]) -> None:
+    Args:
+        home: the shared directory; it goes when the last of them has closed.
+        hides: what the names of directories are replaced by, where a process tells them.
+        release: called then.
+    """
+
+    def __init__(self, home: str, hides: tuple[tuple[str, str], ...], release: Callable[[], None]) -> None:
+        self.home = home
+        self._hides = hides
         self._release = release
         self._members = 0
+        self._names = itertools.count()
 
     def join(self, process: Process) -> None:
         """The process is one of the family from now on."""
         self._members += 1
         process.family = self
-        process.on_close.append(self._leave)
+        process.workdir = f"{self.home}/{next(self._names)}"
+        process.hides = ((process.workdir, "/workdir"), *self._hides)
+        process.on_close.append(lambda: self._leave(process.workdir))
 
-    def _leave(self) -> None:
+    def _leave(self, workdir: str) -> None:
         self._members -= 1
+        shutil.rmtree(workdir if self._members else self.home, ignore_errors=True)
         if not self._members:
             self._release()
 
@@ -112,6 +126,7 @@ class Process:
         self._killed = False
         self.guard: Guard | None = None
         self.hides: tuple[tuple[str, str], ...] = ()
+        self.workdir = ""
         self.exit_code: Callable[[], int | None] = lambda: None
         self.family: Family | None = None
         self.gone: RuntimeGone | None = None
@@ -195,14 +210,14 @@ class Process:
         Raises:
             RuntimeGone: it did not; then it is lost too.
         """
-        child.guard, child.hides = self.guard, self.hides
+        child.guard = self.guard
         if self.family is not None:
             self.family.join(child)
         if self.guard is not None:
             self.guard.let_fork(self.pid)
         nonce = os.urandom(frames.NONCE_BYTES)
         try:
-            request = {"seed": seed, "nonce": nonce}
+            request = {"seed": seed, "nonce": nonce, "workdir": child.workdir}
             yield from self._channel.ask(frames.FORK, request, time.monotonic() + ANSWER_S, child.files())
             child.asked()
             yield from child.greet(nonce)

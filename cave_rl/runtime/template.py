@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import shutil
 import tempfile
 import time
 import warnings
@@ -200,11 +199,12 @@ class Template(Generic[P]):
             raise SpawnFault("the template was closed")
         process = self._make()
         process.guard = self._guard
-        workdir = tempfile.mkdtemp(prefix="work-", dir=self._base.scratch)
-        process.hides = ((workdir, "/workdir"), (self._base.scratch, "/home/user"))
-        Family(lambda: self._left(process, workdir)).join(process)
+        scratch = self._base.scratch
+        home = tempfile.mkdtemp(prefix="work-", dir=scratch)
+        Family(home, ((scratch, "/home/user"),), lambda: self._left(process)).join(process)
         try:
-            nonce = self._channel.send(frames.FORK, {"seed": seed, "workdir": workdir}, process.files())
+            request = {"seed": seed, "home": home, "workdir": process.workdir}
+            nonce = self._channel.send(frames.FORK, request, process.files())
         except RuntimeGone as gone:
             process.close()
             self.close()
@@ -262,8 +262,7 @@ class Template(Generic[P]):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _left(self, process: P, workdir: str) -> None:
-        shutil.rmtree(workdir, ignore_errors=True)
+    def _left(self, process: P) -> None:
         self._live.discard(process)
         if self._retired and not self._live:
             self.close()

@@ -118,7 +118,7 @@ def test_a_fault_in_one_environment_leaves_the_others_alone(monkeypatch: pytest.
     env.reset(seed=0)
     env.step(["done", SORT])
 
-    def broken(self: object, seed: int) -> Any:
+    def broken(self: object, seed: int, **given: Any) -> Any:
         raise Fault("no more processes")
         yield
 
@@ -142,10 +142,10 @@ def test_a_fault_in_a_reset_ends_all_that_began(monkeypatch: pytest.MonkeyPatch)
     before = descriptors()
     real, count = Template.start_steps, iter(range(9))
 
-    def second_fails(self: Any, seed: int) -> Any:
+    def second_fails(self: Any, seed: int, **given: Any) -> Any:
         if next(count) == 1:
             raise Fault("no more processes")
-        return (yield from real(self, seed))
+        return (yield from real(self, seed, **given))
 
     monkeypatch.setattr(Template, "start_steps", second_fails)
     with pytest.raises(Fault, match="no more processes"):

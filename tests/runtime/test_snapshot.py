@@ -100,6 +100,28 @@ def test_closed_snapshots_leave_no_zombies_in_a_living_runtime(runtime: Runtime)
     assert settled(lambda: children() <= 2, True)
 
 
+def test_files_fork_with_the_rest(runtime: Runtime) -> None:
+    runtime.execute("import os\nos.makedirs('a/b')\nopen('a/b/f', 'w').write('1');")
+    with runtime.snapshot() as snapshot:
+        runtime.execute("open('a/b/f', 'w').write('changed later');")
+        one, other = snapshot.fork(2)
+        with one, other:
+            one.execute("open('a/b/f', 'a').write('2');")
+            assert one.execute("open('a/b/f').read()").value == "'12'"
+            assert other.execute("open('a/b/f').read(), os.getcwd()").value == "('1', '/workdir')"
+            assert runtime.execute("open('a/b/f').read()").value == "'changed later'"
+
+
+def test_the_files_of_a_fork_go_with_it(runtime: Runtime) -> None:
+    with runtime.snapshot() as snapshot:
+        (fork,) = snapshot.fork()
+        fork.execute("open('f', 'w').write('1');")
+        assert Path(fork.workdir, "f").read_text() == "1"
+        fork.close()
+        assert not Path(fork.workdir).exists()
+        assert Path(runtime.workdir).exists()
+
+
 def test_sqlite_in_memory_forks_with_the_rest(data_runtime: Runtime) -> None:
     data_runtime.execute("import sqlite3\ndb = sqlite3.connect(':memory:')\ndb.execute('create table t (x)');")
     with data_runtime.snapshot() as snapshot:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import socket
 import sys
 from typing import Any
@@ -28,6 +29,7 @@ class Branching:
             self._forks = []
             scope_fork()  # so that branches cannot signal each other
             take_files()
+            _move(request["workdir"])
             if request["seed"] is not None:
                 seeding.seed_all(request["seed"])
             control = socket.socket(fileno=zygote.SOCKET_FD)
@@ -35,6 +37,15 @@ class Branching:
             control.detach()
             return zygote.NO_REPLY
         return {"pid": pid}
+
+
+def _move(workdir: str) -> None:
+    """Goes on in a working directory of its own, with a copy of all files. Open ones stay shared, as after any fork."""
+    if os.listdir("."):
+        shutil.copytree(".", workdir, symlinks=True)
+    else:
+        os.mkdir(workdir)
+    os.chdir(workdir)
 
 
 def take_files() -> None:

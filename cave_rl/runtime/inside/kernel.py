@@ -53,10 +53,8 @@ class Kernel:
         """The names after set-up."""
         return {"names": self._public()}
 
-    def adopt(self, start: dict[str, Any]) -> None:
-        """In a fresh fork: working directory, output, the interrupt handler."""
-        if start["workdir"]:
-            os.chdir(start["workdir"])
+    def adopt(self) -> None:
+        """In a fresh fork: output, the interrupt handler."""
         take_files()
         signal.signal(signal.SIGINT, self._interrupt)
         if self._link is not None:

@@ -55,8 +55,8 @@ class Service(Protocol):
     def summary(self) -> dict[str, Any]:
         """What the host is told when the Template is ready."""
 
-    def adopt(self, start: dict[str, Any]) -> None:
-        """Runs in a fork, first."""
+    def adopt(self) -> None:
+        """Runs in a fork, first. It stands in its working directory."""
 
     def begin(self, seed: int) -> None:
         """Runs in a fork when it is known what for."""
@@ -148,7 +148,7 @@ def _template(control: socket.socket, memfd: int, replies: int, request: bytes, 
         operation = request[:1]
         if operation == frames.FORK:
             start = frames.payload_of(request)
-            with contextlib.closing(plan_fork(policy, workdir=start["workdir"])) as plan:
+            with contextlib.closing(plan_fork(policy, workdir=start["home"])) as plan:
                 if fork(fds) == 0:
                     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                     control.close()
@@ -192,7 +192,9 @@ def serve(service: Service, start: bytes) -> NoReturn:
     """A fork's life: adopt, say hello, answer requests until the host is gone."""
     control = socket.socket(fileno=SOCKET_FD)
     told = frames.payload_of(start)
-    service.adopt(told)
+    os.mkdir(told["workdir"])
+    os.chdir(told["workdir"])
+    service.adopt()
     if told["seed"] is None:
         service.warm()
     else:
