@@ -119,7 +119,7 @@ def _show_state(episode: Episode) -> None:
     """The variables, as a fork of the runtime shows them."""
     try:
         with episode.runtime.snapshot() as parked, parked.fork()[0] as fork:
-            hidden = {each.name for each in (*episode.task.functions, *episode.task.types)}
+            hidden = {each.name for each in episode.task.functions} | {each.name for each in episode.task.types}
             for name in episode.runtime.names():
                 if name not in hidden:
                     seen = fork.execute(name)

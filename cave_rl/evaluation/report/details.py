@@ -9,15 +9,17 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from cave_rl.evaluation.report.runs import Episode, number
+from cave_rl.evaluation.report.runs import Episode, listed, number
 from cave_rl.semantic.parsing import Action, parse
 
 _SHOWN = frozenset(
-    "suite family task tags reward solved scores stop fault outcomes verdicts messages opening queries tokens steps "
-    "wall_s env_s policy_s eval protocol seed difficulty turns rollout".split()
+    {"suite", "family", "task", "tags", "reward", "solved", "scores", "stop", "fault", "outcomes", "verdicts"}
+    | {"messages", "opening", "queries", "tokens", "steps", "wall_s", "env_s", "policy_s", "eval", "protocol"}
+    | {"seed", "difficulty", "turns", "rollout"}
 )
 _SHOWN_OF_STEP = frozenset(
-    "turn step outcome message code observation diff wall_s cpu_s peak_kb error detail".split(),
+    {"turn", "step", "outcome", "message", "code", "observation", "diff"}
+    | {"wall_s", "cpu_s", "peak_kb", "error", "detail"}
 )
 
 
@@ -26,12 +28,11 @@ def details(episode: Episode) -> dict[str, Any]:
     row = episode.row
     messages, opening = dicts(row.get("messages")), opening_length(row)
     steps = _steps(row, messages, opening)
-    queries = row.get("queries") if isinstance(row.get("queries"), list) else []
     return {
         "facts": _facts(episode),
         "fault": _text(row.get("fault")),
         "opening": [[_text(each.get("role")), _content(each)] for each in messages[:opening]],
-        "turns": _turns(steps, _verdicts(row), [_text(each) for each in queries], row.get("scores")),
+        "turns": _turns(steps, _verdicts(row), [_text(each) for each in listed(row.get("queries"))], row.get("scores")),
         "more": [[key, _json(value)] for key, value in row.items() if key not in _SHOWN],
     }
 
@@ -42,10 +43,10 @@ def opening_length(row: dict[str, Any]) -> int:
     There a step is a message of the policy, but for a last one that had no room to say anything.
     """
     messages = dicts(row.get("messages"))
-    if isinstance(row.get("opening"), int):
-        return max(0, min(row["opening"], len(messages)))
-    outcomes = row.get("outcomes")
-    said = len(outcomes) if isinstance(outcomes, list) else 0
+    told = row.get("opening")
+    if isinstance(told, int):
+        return max(0, min(told, len(messages)))
+    said = len(listed(row.get("outcomes")))
     if said and messages and messages[-1].get("role") != "assistant":
         said -= 1
     spoken = [index for index, each in enumerate(messages) if each.get("role") == "assistant"]
@@ -72,7 +73,7 @@ def segments(message: str, code: str | None = None) -> list[list[str]]:
 
 def dicts(value: object) -> list[dict[str, Any]]:
     """The objects of a list; what is no list has none."""
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+    return [each for each in listed(value) if isinstance(each, dict)]
 
 
 # --- steps ------------------------------------------------------------------------------------------------------------
@@ -117,9 +118,7 @@ def _state(diff: object) -> str:
     """What a cell did to the namespace, as its process claims; nothing where that is not told."""
     if not isinstance(diff, dict):
         return ""
-    told = [
-        f"{kind} {', '.join(map(_text, names))}" for kind, names in diff.items() if isinstance(names, list) and names
-    ]
+    told = [f"{kind} {', '.join(map(_text, listed(names)))}" for kind, names in diff.items() if listed(names)]
     return "; ".join(told) or "unchanged"
 
 
@@ -134,7 +133,7 @@ def _turns(
     steps: list[dict[str, Any]], verdicts: dict[int, list[dict[str, Any]]], queries: list[str], scores: object
 ) -> list[dict[str, Any]]:
     """The steps by turn, each turn with what was asked and how it was judged."""
-    judged = scores if isinstance(scores, list) else []
+    judged = listed(scores)
     return [
         {
             "turn": turn + 1,
@@ -169,7 +168,7 @@ def _facts(episode: Episode) -> list[list[str]]:
     facts = [
         ("suite", _text(row.get("suite"))),
         ("family", episode.family),
-        ("tags", ", ".join(map(_text, row["tags"])) if isinstance(row.get("tags"), list) else ""),
+        ("tags", ", ".join(map(_text, listed(row.get("tags"))))),
         ("difficulty", _plain(row.get("difficulty"))),
         ("evaluation", episode.part),
         ("protocol", episode.protocol),

@@ -17,6 +17,9 @@ from cave_rl.evaluation.statistics import (
     pass_hat_k,
 )
 
+MOST_FAULTS = 0.02
+"""The share of faults up to which a run says something of a model."""
+
 SLOWEST = 15
 FAILED_MOST = 15
 
@@ -92,8 +95,8 @@ def difference(before: Side, after: Side) -> Difference | None:
     old, new = before.scored, after.scored
     if not {each.task for each in old} & {each.task for each in new}:
         return None
-    values = ([float(each.solved or 0) for each in episodes] for episodes in (old, new))
-    return paired_difference(*values, clusters=_tasks(old), after_clusters=_tasks(new))
+    solved, solved_now = ([float(each.solved or 0) for each in episodes] for episodes in (old, new))
+    return paired_difference(solved, solved_now, _tasks(old), _tasks(new))
 
 
 def pass_curve(episodes: Iterable[Episode]) -> list[PassAt]:

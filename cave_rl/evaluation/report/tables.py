@@ -14,19 +14,20 @@ from cave_rl.evaluation.statistics import Estimate
 def success(found: Sequence[Side], parts: Sequence[str]) -> Html:
     """How much was solved, by part and side."""
     rows = []
-    for part in parts or [None]:
-        played = [side if part is None else side.of(part) for side in found]
-        rows += [_success_row(side, part, played[0] if len(found) == 2 else None) for side in played]
+    for part in parts or [""]:
+        played = [side.of(part) if parts else side for side in found]
+        cells = [_success_row(side, played[0] if len(found) == 2 else None) for side in played]
+        rows += [[part or "(unnamed)", *each] if parts else each for each in cells]
     head = ["run", "success, 95 % interval", "reward", "tasks", "episodes", "faults"]
     head = ["evaluation"] * bool(parts) + head + ["difference to the first"] * (len(found) == 2)
-    worst = [at for side in found if (at := _at_worst(side)) is not None]
+    worst = [told for side in found if (told := _at_worst(side))]
     return _section(
         "success",
         "Success",
         _p("An episode is solved when every turn scored 1. Intervals are bootstrapped over tasks. Faults are our side's"
            " failures: they are left out, and counted."),
         _table(head, rows),
-        _p("With every fault counted as a failure: ", "; ".join(worst), ".") if worst else None,
+        tag("ul", [tag("li", each) for each in worst]) if worst else None,
     )  # fmt: skip
 
 
@@ -141,10 +142,10 @@ def flips(found: Sequence[Side], flipped: Iterable[str]) -> Html:
         return Html("")
     counted = list(flipped)
     told = [
-        tag("li", tag("a", f"{counted.count(kind)} {text}", href="#episodes", data_flip=kind))
+        tag("li", tag("a", f"{text}: {counted.count(kind)}", href="#episodes", data_flip=kind))
         for kind, text in (
-            ("gained", f"tasks solved more often by {found[1].label} than by {found[0].label}"),
-            ("lost", f"tasks solved less often by {found[1].label} than by {found[0].label}"),
+            ("gained", f"tasks that {found[1].label} solved more often than {found[0].label}"),
+            ("lost", f"tasks that {found[1].label} solved less often than {found[0].label}"),
             ("differs", "tasks whose result is not the same in all runs"),
         )
         if kind in counted
@@ -166,7 +167,7 @@ def sources(runs: Sequence[Run]) -> Html:
 # --- what they share --------------------------------------------------------------------------------------------------
 
 
-def _success_row(side: Side, part: str | None, first: Side | None) -> list[Child]:
+def _success_row(side: Side, first: Side | None) -> list[Child]:
     tasks = len({(each.part, each.task) for each in side.episodes})
     cells: list[Child] = [
         side.label,
@@ -179,13 +180,19 @@ def _success_row(side: Side, part: str | None, first: Side | None) -> list[Child
     if first is not None:
         grown = None if side is first else figures.difference(first, side)
         cells.append(None if grown is None else tag("span", str(grown), class_="number"))
-    return cells if part is None else [part or "(unnamed)", *cells]
+    return cells
 
 
-def _at_worst(side: Side) -> str | None:
-    if len(side.scored) == len(side.episodes):
-        return None
-    return f"{side.label} {figures.at_worst(side.episodes)}"
+def _at_worst(side: Side) -> str:
+    """What is to be said of a side with faults."""
+    faults, played = len(side.episodes) - len(side.scored), len(side.episodes)
+    if not faults:
+        return ""
+    told = f"{side.label}: with every fault counted as a failure {figures.at_worst(side.episodes)}."
+    if faults <= figures.MOST_FAULTS * played:
+        return told
+    share = f"{100 * faults / played:.1f} % of its episodes are faults, more than {100 * figures.MOST_FAULTS:.0f} %"
+    return f"{told} NO VERDICT: {share}, so this says nothing of the model."
 
 
 def _section(name: str, title: str, *children: Child) -> Html:

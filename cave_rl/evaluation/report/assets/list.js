@@ -50,8 +50,10 @@ class List {
     this.form.append(
       el("label", null, "Task", el("input", { name: "task", type: "search", autocomplete: "off", spellcheck: "false" })),
       el("label", null, "Order", el("select", { name: "order" }, orders)),
-      el("button", { type: "reset" }, "Show all"),
     );
+    const all = el("button", { type: "button" }, "Show all");
+    all.addEventListener("click", () => this.filterBy({}));
+    this.form.append(all);
   }
 
   filter() {
@@ -161,7 +163,6 @@ class List {
 
   #listen() {
     this.form.addEventListener("input", () => this.filter());
-    this.form.addEventListener("reset", () => setTimeout(() => this.filter()));
     this.form.addEventListener("submit", (event) => event.preventDefault());
     document.getElementById("previous").addEventListener("click", () => this.show(this.page - 1));
     document.getElementById("next").addEventListener("click", () => this.show(this.page + 1));
