@@ -110,6 +110,11 @@ def title(page: Any) -> str:
     return page.locator("#trace-title").inner_text()  # type: ignore[no-any-return]
 
 
+def shown(page: Any, task: str) -> None:
+    """Waits until an episode of a task is shown."""
+    page.locator("#trace-title", has_text=f"{task}: ").wait_for()
+
+
 def press(page: Any, *keys: str) -> None:
     for key in keys:
         page.keyboard.press(key)
@@ -240,7 +245,7 @@ def test_keys_move_in_the_list_and_show_what_they_come_to(opened: Open) -> None:
     ):  # fmt: skip
         press(page, key)
         assert focused(page) == expected, key
-        page.wait_for_function(f"document.getElementById('trace-title').textContent.startsWith('{expected}')")
+        shown(page, expected)
         assert page.locator("#list [aria-current=true] a").inner_text() == expected
     press(page, "n")
     assert (focused(page), count(page)) == ("f/050", "51 to 100 of 120 episodes")
@@ -252,10 +257,10 @@ def test_enter_reads_and_escape_goes_back(opened: Open) -> None:
     page = opened(tasks(5))
     page.locator("#list tbody a").first.focus()
     press(page, "Enter")
-    page.wait_for_function("document.activeElement.id === 'trace'")
+    page.locator("#trace:focus").wait_for()
     assert title(page).startswith("f/000: solved")
     press(page, "j")
-    page.wait_for_function("document.getElementById('trace-title').textContent.startsWith('f/001')")
+    shown(page, "f/001")
     assert page.evaluate("document.activeElement.id") == "trace"
     press(page, "Escape")
     assert focused(page) == "f/001"
@@ -319,10 +324,18 @@ def test_a_link_to_an_episode_opens_it(opened: Open) -> None:
     assert count(page) == "51 to 100 of 120 episodes"
     page.locator("#filters [name=task]").fill("f/00")
     page.evaluate("location.hash = '#e1.99'")
-    page.wait_for_function("document.getElementById('trace-title').textContent.startsWith('f/098')")
+    shown(page, "f/098")
     assert count(page) == "51 to 100 of 120 episodes", "what a filter hid is shown"
     page.locator("#slowest a").first.click()
-    page.wait_for_function("!document.getElementById('trace-title').textContent.startsWith('f/098')")
+    shown(page, "f/000")
+
+
+def test_the_other_episodes_of_a_task_are_a_link_away(opened: Open) -> None:
+    page = opened([failed(task="f/1"), line(task="f/2")], [line(task="f/1"), line(task="f/2")], at="#e1.1")
+    shown(page, "f/1")
+    page.locator("#trace").get_by_role("link", name="b solved (2.1)").click()
+    page.locator("#trace-title", has_text="f/1: solved (episode 2.1)").wait_for()
+    page.locator("#trace").get_by_role("link", name="a failed (1.1)").wait_for()
 
 
 def test_a_link_to_nothing_does_nothing(opened: Open) -> None:
@@ -464,8 +477,8 @@ def test_a_page_that_is_served_says_when_runs_have_grown(opened: Open, tmp_path:
         assert page.locator("#changed").inner_text() == ""
         written(run, tasks(4))
         page.get_by_role("button", name="Reload").click()
-        page.wait_for_function("document.querySelectorAll('#list tbody tr').length === 4")
-        page.wait_for_function("document.getElementById('trace-title').textContent.startsWith('f/001')")
+        page.locator("#list tbody tr").nth(3).wait_for()
+        shown(page, "f/001")
 
 
 # many

@@ -92,6 +92,11 @@ def test_older_lines_have_neutral_values_for_what_they_lack() -> None:
     assert episode(line(), 0, 1).seconds == 0.5
 
 
+def test_families_of_several_suites_are_told_apart(tmp_path: Path) -> None:
+    (run,) = runs(tmp_path, run=[line(suite="A-v0"), line(suite="B-v0"), line(suite=None)])
+    assert [each.family for each in run.episodes] == ["A-v0/sum_values", "B-v0/sum_values", "?/sum_values"]
+
+
 def test_tokens_that_nobody_counted_are_not_zero() -> None:
     none = dict.fromkeys(("prompt", "completion", "observation", "sent", "by"))
     assert episode(line(tokens=none), 0, 1).tokens == {}

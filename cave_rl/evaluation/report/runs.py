@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +91,10 @@ def read(given: Sequence[Path | str]) -> list[Run]:
         raise ReportError("no run was given: name a run directory, or a file of traces")
     files = [trace_file(Path(each)) for each in given]
     names = _names([path.parent if path.name == TRACES else path.with_suffix("") for path in files])
+    played = _with_suites([list(_latest(_episodes(path, index))) for index, path in enumerate(files)])
     return [
-        Run(name, path, _config(path), tuple(_latest(_episodes(path, index))))
-        for index, (name, path) in enumerate(zip(names, files, strict=True))
+        Run(name, path, _config(path), tuple(episodes))
+        for name, path, episodes in zip(names, files, played, strict=True)
     ]
 
 
@@ -168,6 +169,16 @@ def _episodes(path: Path, run: int) -> Iterator[Episode]:
 def _latest(episodes: Iterable[Episode]) -> Iterable[Episode]:
     """Of an episode that was played again (after a fault, say) its last line."""
     return {_text(each.row.get("key")) or each.line: each for each in episodes}.values()
+
+
+def _with_suites(played: list[list[Episode]]) -> list[list[Episode]]:
+    """Families under the names of their suites, where there are several: two may have a family of one name."""
+    if len({_text(each.row.get("suite")) for episodes in played for each in episodes}) < 2:
+        return played
+    return [
+        [replace(each, family=f"{_text(each.row.get('suite')) or '?'}/{each.family}") for each in episodes]
+        for episodes in played
+    ]
 
 
 def _names(paths: Iterable[Path]) -> list[str]:

@@ -2,6 +2,7 @@
 // The list of episodes: filters, order, pages, and the keys that move in it.
 
 const PAGE = 50;
+const OTHERS = 16;
 const FILTERS = [
   ["side", "Run", "all"],
   ["part", "Evaluation", "all"],
@@ -137,9 +138,17 @@ class List {
     const task = this.names.task[this.columns.task[place]];
     const found = await details(place, this.size);
     if (this.chosen !== place) return; // another was opened meanwhile
-    showTrace(this.trace, `${task}: ${result} (episode ${id})`, found);
+    showTrace(this.trace, `${task}: ${result} (episode ${id})`, found, this.#others(place));
     this.trace.scrollTop = 0;
     if (focus === "trace") this.trace.focus();
+  }
+
+  // The episodes of the same task, so that a flip can be read on both sides.
+  #others(place) {
+    const { columns, names } = this;
+    const same = (other) => other !== place && ["task", "part"].every((key) => columns[key][other] === columns[key][place]);
+    const places = columns.id.map((_, other) => other).filter(same).slice(0, OTHERS);
+    return places.map((other) => ({ id: columns.id[other], text: `${names.side[columns.side[other]]} ${names.result[columns.result[other]]} (${columns.id[other]})` }));
   }
 
   #link(place) {

@@ -1,15 +1,20 @@
 "use strict";
 // One episode, as a person reads it.
 
-function showTrace(article, title, episode) {
+function showTrace(article, title, episode, others) {
   article.replaceChildren(
     el("h3", { id: "trace-title" }, title),
     facts(episode.facts),
+    ...(others.length ? [el("p", null, "Other episodes of this task: ", others.map(link))] : []),
     ...(episode.fault ? [el("p", { class: "fault" }, el("strong", null, "Fault: "), episode.fault)] : []),
     ...opening(episode.opening),
     ...episode.turns.map((turn) => showTurn(turn, episode.turns.length)),
     ...more(episode.more, "Everything else the trace has"),
   );
+}
+
+function link({ id, text }, number) {
+  return el("span", null, number ? ", " : "", el("a", { href: `#e${id}` }, text));
 }
 
 function facts(pairs) {
