@@ -157,7 +157,7 @@ def test_filters_narrow_the_list_and_are_undone(opened: Open) -> None:
     ):
         form.locator(f"[name={name}]").select_option(label=option)
         assert listed(page) == expected
-    assert count(page) == "None of 4 episodes"
+    assert count(page) == "None that pass, of 4 episodes"
     form.get_by_role("button", name="Show all").click()
     assert len(listed(page)) == 4
     form.locator("[name=outcome]").select_option(label="error")
@@ -336,6 +336,13 @@ def test_the_other_episodes_of_a_task_are_a_link_away(opened: Open) -> None:
     page.locator("#trace").get_by_role("link", name="b solved (2.1)").click()
     page.locator("#trace-title", has_text="f/1: solved (episode 2.1)").wait_for()
     page.locator("#trace").get_by_role("link", name="a failed (1.1)").wait_for()
+
+
+def test_an_episode_that_cannot_be_unpacked_is_told(opened: Open) -> None:
+    spoil = "addEventListener('DOMContentLoaded', () => document.getElementById('chunk-0').remove())"
+    page = opened(tasks(3), script=spoil)
+    page.locator("#list tbody a").first.click()
+    page.get_by_text("Episode 1.1 cannot be read").wait_for()
 
 
 def test_a_link_to_nothing_does_nothing(opened: Open) -> None:

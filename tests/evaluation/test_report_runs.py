@@ -31,8 +31,25 @@ def test_names_are_as_long_as_it_takes_to_tell_runs_apart(tmp_path: Path) -> Non
 def test_its_configuration_is_read_if_it_has_one(tmp_path: Path) -> None:
     run = written(tmp_path / "run", [line()])
     assert read([run])[0].config == ""
-    (run / "config.yaml").write_text("model: gold\n")
-    assert read([run])[0].config == "model: gold\n"
+    (run / "config.json").write_text('{"model": {"name": "gold"}}')
+    assert read([run])[0].config == "model:\n  name: gold\n"
+    (run / "config.yaml").write_text("model: noop\n")
+    assert read([run])[0].config == "model: noop\n"
+    (run / "config.yaml").write_text("model: [\n")
+    assert "cannot be read" in read([run])[0].config
+
+
+def test_its_secrets_are_left_out(tmp_path: Path) -> None:
+    run = written(tmp_path / "run", [line()])
+    text = """
+        env: {key: "the hidden\n thing", key_env: NAME, max_steps: 8}
+        models: [{url: "https://me:hidden@host/v1", api_key: hidden, tokenizer: t, max_tokens: 5, password: null}]
+    """
+    (run / "config.yaml").write_text(text)
+    shown = read([run])[0].config
+    assert "hidden" not in shown
+    for kept in ("key_env: NAME", "max_steps: 8", "https://(not shown)@host/v1", "tokenizer: t", "max_tokens: 5"):
+        assert kept in shown
 
 
 def test_what_is_no_run_is_told(tmp_path: Path) -> None:

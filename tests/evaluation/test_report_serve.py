@@ -116,6 +116,20 @@ def test_answers_are_not_kept_and_not_framed(viewer: Viewer) -> None:
     assert "Access-Control-Allow-Origin" not in headers
 
 
+def test_one_that_was_never_started_can_be_closed(run: Path) -> None:
+    Viewer([run]).close()
+
+
+def test_a_reader_who_leaves_early_is_no_trouble(viewer: Viewer, capfd: pytest.CaptureFixture[str]) -> None:
+    get(viewer, "/")
+    for _ in range(5):
+        with socket.create_connection(("127.0.0.1", viewer.port)) as leaving:
+            leaving.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # reset, not closed
+            leaving.sendall(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n")
+    assert get(viewer, "/")[0] == 200
+    assert capfd.readouterr().err == ""
+
+
 def test_a_port_that_is_taken_is_told(viewer: Viewer, run: Path) -> None:
     with pytest.raises(ReportError, match=f"cannot listen on 127.0.0.1, port {viewer.port}"):
         Viewer([run], port=viewer.port)

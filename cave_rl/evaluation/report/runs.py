@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 TRACES = "traces.jsonl"
 CONFIGS = ("config.yaml", "config.json")
 TOKENS = ("prompt", "completion", "observation", "sent")
+
+_SECRET = re.compile(r"(.*_)?(key|token|secret|password)", re.IGNORECASE)
+_LOGIN = re.compile(r"://[^/@\s]+@")
 
 
 class ReportError(ValueError):
@@ -191,8 +197,25 @@ def _names(paths: Iterable[Path]) -> list[str]:
 
 
 def _config(path: Path) -> str:
+    """The configuration beside a file, without what a report that is sent should not tell."""
     found = (path.parent / name for name in CONFIGS)
-    return next((each.read_text(encoding="utf-8", errors="replace") for each in found if each.is_file()), "")
+    text = next((each.read_text(encoding="utf-8", errors="replace") for each in found if each.is_file()), "")
+    try:
+        told = _without_secrets(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        return f"(cannot be read: {error})"
+    return str(yaml.safe_dump(told, sort_keys=False, allow_unicode=True, width=100)) if told is not None else ""
+
+
+def _without_secrets(value: object) -> object:
+    if isinstance(value, dict):
+        return {
+            name: "(not shown)" if each and _SECRET.fullmatch(str(name)) else _without_secrets(each)
+            for name, each in value.items()
+        }
+    if isinstance(value, list):
+        return [_without_secrets(each) for each in value]
+    return _LOGIN.sub("://(not shown)@", value) if isinstance(value, str) else value
 
 
 def _text(value: object) -> str:

@@ -7,6 +7,7 @@ traces by pointing its own name here.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import threading
 from collections.abc import Sequence
@@ -42,6 +43,7 @@ class Viewer:
         self._title = title
         self._lock = threading.Lock()
         self._made: tuple[str, bytes] = ("", b"")
+        self._serving = False
         handler = type("Handler", (_Handler,), {"viewer": self})
         try:
             self._server = ThreadingHTTPServer((HOST, port), handler)
@@ -61,15 +63,18 @@ class Viewer:
 
     def serve(self) -> None:
         """Answers requests until `close`."""
+        self._serving = True
         self._server.serve_forever(poll_interval=0.2)
 
     def start(self) -> None:
         """Answers requests in a thread of its own."""
+        self._serving = True
         threading.Thread(target=self.serve, daemon=True).start()
 
     def close(self) -> None:
         """Stops answering."""
-        self._server.shutdown()
+        if self._serving:  # to stop what was never begun would wait for ever
+            self._server.shutdown()
         self._server.server_close()
 
     def __enter__(self) -> Viewer:
@@ -85,8 +90,10 @@ class Viewer:
         Raises:
             ReportError: a run is not there.
         """
-        files = [trace_file(each) for each in self._runs]
-        seen = [(str(each), (stat := each.stat()).st_size, stat.st_mtime_ns) for each in files]
+        try:
+            seen = [(str(each), each.stat().st_size, each.stat().st_mtime_ns) for each in map(trace_file, self._runs)]
+        except OSError as error:
+            raise ReportError(f"a run is gone: {error}") from error
         return hashlib.blake2b(repr(seen).encode(), digest_size=8).hexdigest()
 
     def page(self) -> bytes:
@@ -135,8 +142,9 @@ class _Handler(BaseHTTPRequestHandler):
             ("X-Frame-Options", "DENY"),
         ):
             self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
+        with contextlib.suppress(ConnectionError):  # a reader who left needs no answer
+            self.end_headers()
+            self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
         """Says nothing: a person watches the page, not the requests."""

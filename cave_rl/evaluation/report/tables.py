@@ -16,10 +16,10 @@ def success(found: Sequence[Side], parts: Sequence[str]) -> Html:
     rows = []
     for part in parts or [""]:
         played = [side.of(part) if parts else side for side in found]
-        cells = [_success_row(side, played[0] if len(found) == 2 else None) for side in played]
+        cells = [_success_row(side, played[0] if len(found) > 1 else None) for side in played]
         rows += [[part or "(unnamed)", *each] if parts else each for each in cells]
     head = ["run", "success, 95 % interval", "reward", "tasks", "episodes", "faults"]
-    head = ["evaluation"] * bool(parts) + head + ["difference to the first"] * (len(found) == 2)
+    head = ["evaluation"] * bool(parts) + head + ["difference to the first"] * (len(found) > 1)
     worst = [told for side in found if (told := _at_worst(side))]
     return _section(
         "success",

@@ -81,7 +81,8 @@ class List {
   filterBy(given) {
     this.form.reset();
     for (const [key, name] of Object.entries(given)) {
-      if (this.form.elements[key]) this.form.elements[key].value = this.names[key].indexOf(name);
+      const number = this.names[key].findIndex((each) => visible(each) === name);
+      if (this.form.elements[key]) this.form.elements[key].value = number;
     }
     this.filter();
   }
@@ -99,7 +100,8 @@ class List {
     const tab = places.includes(this.chosen) ? this.chosen : places[0];
     this.body.replaceChildren(...places.map((place) => this.#row(place, place === tab)));
     const range = places.length ? `${start + 1} to ${start + places.length} of ${this.matches.length}` : "None";
-    document.getElementById("count").textContent = `${range} of ${this.total} episodes`.replace(/of (\d+) of \1 /, "of $1 ");
+    const all = this.matches.length === this.total && this.total ? " episodes" : ` that pass, of ${this.total} episodes`;
+    document.getElementById("count").textContent = range + all;
     document.getElementById("page").textContent = `page ${this.page + 1} of ${this.pages}`;
     document.getElementById("previous").disabled = this.page === 0;
     document.getElementById("next").disabled = this.page === this.pages - 1;
@@ -136,7 +138,13 @@ class List {
     if (focus === "list") this.#link(place)?.focus();
     const result = this.names.result[this.columns.result[place]];
     const task = this.names.task[this.columns.task[place]];
-    const found = await details(place, this.size);
+    let found;
+    try {
+      found = await details(place, this.size);
+    } catch (error) {
+      document.getElementById("problem").textContent = `Episode ${id} cannot be read: ${error.message}`;
+      return;
+    }
     if (this.chosen !== place) return; // another was opened meanwhile
     showTrace(this.trace, `${task}: ${result} (episode ${id})`, found, this.#others(place));
     this.trace.scrollTop = 0;

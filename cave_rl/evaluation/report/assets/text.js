@@ -14,10 +14,11 @@ function visible(text) {
 }
 
 // The text as nodes, what cannot be seen named and marked.
-function nodes(text) {
+function nodes(given) {
+  const text = String(given);
   const fragment = document.createDocumentFragment();
   let end = 0;
-  for (const match of String(text).matchAll(UNSEEN)) {
+  for (const match of text.matchAll(UNSEEN)) {
     fragment.append(text.slice(end, match.index));
     const mark = document.createElement("span");
     mark.className = "unseen-character";
@@ -25,7 +26,7 @@ function nodes(text) {
     fragment.append(mark);
     end = match.index + match[0].length;
   }
-  fragment.append(String(text).slice(end));
+  fragment.append(text.slice(end));
   return fragment;
 }
 
