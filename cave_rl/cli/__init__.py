@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cave_rl.cli import doctor, errors, evaluate, show, suites, train
+from cave_rl.cli import doctor, errors, evaluate, play, report, show, suites, train
 
 VERBS: dict[str, Callable[..., None]] = {
     "list": suites.list_suites,
@@ -24,6 +24,9 @@ VERBS: dict[str, Callable[..., None]] = {
     "doctor": doctor.doctor,
     "train": train.train,
     "eval": evaluate.evaluate,
+    "report": report.report,
+    "view": report.view,
+    "play": play.play,
 }
 
 

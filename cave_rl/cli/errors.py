@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from cave_rl.confinement import ConfinementError
+from cave_rl.evaluation.report import ReportError
 from cave_rl.runtime.errors import Fault
 from cave_rl.runtime.extras import advice
 from cave_rl.semantic.template import ChatTemplateError
@@ -23,6 +24,7 @@ EXPECTED = (
     ConfigError,
     ChatTemplateError,
     ModelError,
+    ReportError,
     ModuleNotFoundError,
 )
 

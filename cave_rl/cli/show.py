@@ -7,12 +7,11 @@ from typing import Annotated, Any, cast
 import typer
 
 from cave_rl.cli import output, play
+from cave_rl.cli.pick import pick
 from cave_rl.confinement import Confinement, Level
-from cave_rl.runtime.nearest import nearest
 from cave_rl.tasks import registry
 from cave_rl.tasks.config import EpisodeConfig, PromptConfig
 from cave_rl.tasks.opening import opening
-from cave_rl.tasks.suite import SPLITS, Split, Suite, SuiteError
 from cave_rl.tasks.task import Turn
 
 
@@ -46,7 +45,7 @@ def show(
         cave-rl show my_suite.tasks:suite --run --json    a suite of your own, for a program
     """
     found = registry.find(suite)
-    chosen_split, family, number = _choose(found, task, split, index)
+    chosen_split, family, number = pick(found, task, split, index)
     chosen = found.task(chosen_split, family, number)
     config = EpisodeConfig(prompt=PromptConfig(style=style))
     told: dict[str, Any] = {
@@ -69,32 +68,6 @@ def show(
         _print(told)
     if run and not told["run"]["solved"]:
         raise typer.Exit(1)
-
-
-def _choose(suite: Suite, path: str | None, split: str | None, index: int) -> tuple[Split, str, int]:
-    """The split, family and number that were asked for.
-
-    Raises:
-        SuiteError: the suite has no such family, or that is no number.
-    """
-    family, _, number = (path or "").partition("/")
-    if not family:
-        chosen = cast(Split, split or "train")
-        names = suite.names(chosen)
-        if not names:
-            raise SuiteError(f"{suite.name} has no family in split {chosen!r}")
-        return chosen, names[0], index
-    if family not in suite.families:
-        hint = nearest(family, suite.families) or f"; `cave-rl list --families {suite.name}` lists them"
-        raise SuiteError(f"{suite.name} has no family {family!r}{hint}")
-    if number and not number.isdecimal():
-        raise SuiteError(f"a task is FAMILY/INDEX with a number from 0, such as {family}/3, not {path!r}")
-    held_out = suite.families[family].held_out
-    if held_out and split in SPLITS and split != "heldout":
-        raise SuiteError(
-            f"family {family!r} of {suite.name} is held out: it has no tasks in split {split!r}, only in heldout"
-        )
-    return cast(Split, split or ("heldout" if held_out else "train")), family, int(number or index)
 
 
 def _turn(turn: Turn) -> dict[str, Any]:
@@ -159,7 +132,5 @@ def _print_run(run: dict[str, Any]) -> None:
             output.line(f"[observation, {step['outcome']}]", "cyan")
             output.line(step["observation"])
         for verdict in step["verdicts"]:
-            kind = "gate" if verdict["gate"] else "assertion"
-            message = f": {verdict['message']}" if verdict["message"] else ""
-            output.line(f"{'pass' if verdict['passed'] else 'FAIL'}  {kind}  {verdict['name']}{message}")
+            play.tell_verdict(verdict)
     output.line(f"reward {run['reward']:g}, {'solved' if run['solved'] else 'NOT SOLVED'}", "bold")

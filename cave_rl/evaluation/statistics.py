@@ -261,10 +261,12 @@ def _resampled(totals: Floats, draws: int, seed: int) -> Floats:
     """The column sums of `draws` resamples of the rows, with replacement: one row a draw."""
     if draws < 1:
         raise ValueError(f"draws must be at least 1, not {draws}")
-    rows = totals[np.lexsort(totals.T)]  # so that the order and the names of clusters do not matter
-    rng, size = np.random.default_rng(seed), len(rows)
-    block = max(1, _CELLS // size)
-    shares = np.full(size, 1 / size)
+    # Clusters with the same totals are drawn as one kind, so ten thousand tasks cost no more than a few do. Kinds are
+    # sorted, so the order and the names of clusters do not matter.
+    rows, counts = np.unique(totals, axis=0, return_counts=True)
+    rng, size = np.random.default_rng(seed), len(totals)
+    block = max(1, _CELLS // len(rows))
+    shares = counts / size
     times = (rng.multinomial(size, shares, size=min(block, draws - start)) for start in range(0, draws, block))
     return np.concatenate([each @ rows for each in times])
 
