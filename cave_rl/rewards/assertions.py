@@ -187,7 +187,8 @@ class CallCount:
 
     @property
     def names(self) -> tuple[str, ...]:
-        times = "called" if self.count is None else f"called {self.count} times" if self.count else "not called"
+        counts = {None: "called", 0: "not called", 1: "called once"}
+        times = counts.get(self.count, f"called {self.count} times")
         told = ", ".join(f"{name}={show(value).partition(' ')[2] or value}" for name, value in self.arguments.items())
         return (f"{self.target} {times}" + (f" with {told}" if told else ""),)
 

@@ -99,7 +99,10 @@ class Calls:
         number, said = asked
         kind: str
         content: Any
-        if until is None:  # its content stays unread: the runtime may have written its report over it
+        if said is None:  # it only asks whether the calls before were taken
+            yield Wait(-1, time.monotonic() + _PACE_S)
+            kind, content = "value", None
+        elif until is None:  # its content stays unread: the runtime may have written its report over it
             yield Wait(-1, time.monotonic() + _PACE_S)
             kind, content = "error", (["TimeoutError", "OSError"], "the cell was interrupted before the call was made")
         else:
@@ -112,7 +115,7 @@ class Calls:
                 call = {"target": target, "arguments": arguments, "keywords": keywords, "most": limits.claim_bytes}
                 deadline = Deadline(self._cpu_left, until, limits.grace_s)
                 kind, content = yield from self._call_steps(world, call, deadline)
-        if kind == "value" and len(content) > INLINE_BYTES:
+        if type(content) is bytes and len(content) > INLINE_BYTES:
             packed = pack_bytes(content)
             try:
                 channel.put(frames.pack(frames.CALL, nonce, [number, kind, packed.index]), (packed.fd,))

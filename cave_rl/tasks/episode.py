@@ -30,13 +30,14 @@ such episodes out.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from cave_rl.rewards.compose import Conduct, episode_cost, episode_reward, turn_score
 from cave_rl.rewards.judge import Judge, Ruling, judge_steps
 from cave_rl.runtime.calls import CallRecord
+from cave_rl.runtime.codec import decode
 from cave_rl.runtime.drive import Steps
 from cave_rl.runtime.errors import Fault, RuntimeGone
 from cave_rl.runtime.pool import Pool
@@ -49,6 +50,9 @@ from cave_rl.semantic.prompt import Message
 from cave_rl.tasks.config import EpisodeConfig
 from cave_rl.tasks.opening import opening
 from cave_rl.tasks.task import Task, Turn, named
+
+_TOLD_BYTES = 4096
+"""The largest arguments of a call that the trace shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,7 +423,7 @@ class Episode:
                 "detail": cell.detail,
             }
         if calls:
-            entry["calls"] = [{"name": each.name, "cell": each.cell, "error": each.error} for each in calls]
+            entry["calls"] = [_told(each, self.task.preparation.classes) for each in calls]
         self.trace.append(entry)
 
     def _template_steps(self) -> Steps[Template[Runtime]]:
@@ -434,6 +438,14 @@ class Episode:
             return (yield from self._pool.base(task.modules).template_steps(task.preparation))
 
         return (yield from self._pool.template_steps(key, make))
+
+
+def _told(call: CallRecord, classes: Mapping[str, type]) -> dict[str, Any]:
+    """A call in plain data, for the trace."""
+    small = len(call.arguments) <= _TOLD_BYTES
+    given = decode(call.arguments, classes) if small else f"({len(call.arguments)} bytes)"
+    arguments = {name: repr(value) for name, value in given.items()} if isinstance(given, dict) else str(given)
+    return {"name": call.name, "cell": call.cell, "arguments": arguments, "error": call.error}
 
 
 class _Same:

@@ -5,7 +5,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cave_rl.rewards import Evidence, State, answer_contains, close, deleted, equals, satisfies
+from cave_rl.rewards import (
+    Call,
+    Evidence,
+    State,
+    answer_contains,
+    call_count,
+    called,
+    close,
+    deleted,
+    equals,
+    not_called,
+    satisfies,
+)
 from cave_rl.rewards.assertions import Assertion, as_assertions
 from cave_rl.rewards.statements import UsageError
 
@@ -140,3 +152,57 @@ def test_what_would_assert_nothing_is_refused() -> None:
             as_assertions(function)
     with pytest.raises(UsageError, match="no assert statement"):
         as_assertions(empty)
+
+
+def of_calls(assertion: Assertion, *calls: Call) -> bool:
+    (found,) = assertion.check(Evidence(State({}), calls=calls))
+    assert found.name == assertion.names[0]
+    assert bool(found.message) is not found.passed
+    return found.passed
+
+
+PAID = Call("bank.pay", {"to": "b", "amount": 5, "notes": [1]}, result=True)
+
+
+@pytest.mark.parametrize(
+    ("assertion", "calls", "passes"),
+    [
+        (called("bank.pay"), (), False),
+        (called("bank.pay"), (PAID,), True),
+        (called("bank.pay", amount=5), (PAID,), True),
+        (called("bank.pay", amount=5, to="b", notes=[1]), (PAID,), True),
+        (called("bank.pay", amount=5.0), (PAID,), False),  # exact types, as everywhere
+        (called("bank.pay", amount=True), (Call("bank.pay", {"amount": 1}),), False),
+        (called("bank.pay", amount=6), (PAID,), False),
+        (called("bank.pay", more=None), (PAID,), False),  # a name that it does not have
+        (called("bank.pay"), (Call("other.pay", {}),), False),
+        (called("bank.pay"), (Call("bank.pay", {}, error="ValueError: no"),), False),  # attempts do not count
+        (not_called("bank.pay"), (), True),
+        (not_called("bank.pay"), (PAID,), False),
+        (not_called("bank.pay"), (Call("bank.pay", {}, error="ValueError: no"),), True),
+        (not_called("bank.pay", amount=6), (PAID,), True),
+        (call_count("bank.pay", 1), (PAID,), True),
+        (call_count("bank.pay", 1), (PAID, PAID), False),
+        (call_count("bank.pay", 2, amount=5), (PAID, Call("bank.pay", {"amount": 6}), PAID), True),
+        (call_count("bank.pay", 0), (), True),
+    ],
+)
+def test_calls_are_counted_by_what_they_were_given(assertion: Assertion, calls: tuple[Call, ...], passes: bool) -> None:
+    assert of_calls(assertion, *calls) is passes
+    assert assertion.reads == frozenset()
+
+
+def test_assertions_on_calls_say_what_was_called() -> None:
+    assertion = called("bank.pay", to="c")
+    assert assertion.names == ("bank.pay called with to='c'",)
+    assert call_count("f", 2).names == ("f called 2 times",)
+    assert not_called("f", x=None).names == ("f not called with x=None",)
+    failed = Call("bank.pay", {"to": "d"}, error="ValueError: no")
+    (found,) = assertion.check(Evidence(State({}), calls=(PAID, failed)))
+    assert "0 calls are such" in found.message
+    assert "{'to': 'd'} raised ValueError: no" in found.message
+
+
+def test_a_method_s_own_parameters_may_have_any_name() -> None:
+    assert of_calls(called("f", target=1, count=2), Call("f", {"target": 1, "count": 2}))
+    assert called("f", weight=3.0).weight == 3.0  # but one: it says what the assertion weighs

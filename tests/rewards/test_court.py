@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cave_rl.rewards import Evidence, State, Statements, equals, satisfies
+from cave_rl.rewards import Evidence, State, Statements, call_count, called, equals, not_called, satisfies
 from cave_rl.rewards.court import Court, judge
 from cave_rl.runtime.codec import encode, encode_or_digest
 from cave_rl.runtime.inside import frames
@@ -21,11 +21,12 @@ def rule(
     after: dict[str, bytes],
     changes: set[str] = frozenset(),
     assertions: tuple[Any, ...] = (),  # type: ignore[assignment]
+    calls: list[Any] = [],  # noqa: B006
 ) -> dict[str, dict[str, Any]]:
     court = Court({"modules": []})
     brief = pack(([(assertions, frozenset(changes))], {"Account": Account}), to_judge=True)
     court.handle(frames.JUDGE, {"index": brief.index}, [brief.fd])
-    evidence = {"before": before, "after": after, "answer": "", "kept": sorted(before), "calls": []}
+    evidence = {"before": before, "after": after, "answer": "", "kept": sorted(before), "calls": calls}
     packed = pack_bytes(frames.pack(frames.JUDGE, bytes(frames.NONCE_BYTES), evidence))
     said = court.handle(frames.JUDGE, {"turn": 0, "evidence": packed.index}, [packed.fd])
     return {verdict["name"]: verdict for verdict in said["verdicts"]}
@@ -153,3 +154,44 @@ def test_a_verdict_that_is_not_exactly_true_has_failed() -> None:
 def test_messages_are_bounded() -> None:
     found = rule({}, {"x": encode("y" * 10**6)}, assertions=(equals("x", "z" * 10**6),))
     assert len(found["x equals"]["message"]) <= 2000
+
+
+# --- calls of hosted objects ----------------------------------------------------------------------------------------
+
+
+def on_record(state: Any, calls: Any) -> None:
+    assert [each.name for each in calls] == ["pay", "pay"], "names"
+    assert calls[0].arguments == {"account": Account("A", 1, [1])}, "decoded"
+    assert (calls[0].result, calls[0].error, calls[0].cell) == (7, None, 1), "result"
+    assert (calls[1].result, calls[1].error) == (None, "ValueError: no"), "error"
+    assert len(calls[1:]) == 1
+    for each in calls:
+        assert each.cell < 5, "each"
+
+
+def test_calls_are_decoded_where_they_are_looked_at() -> None:
+    arguments = encode({"account": Account("A", 1, [1])}, CLASSES)
+    told = [(1, "pay", arguments, encode(7), None), (2, "pay", encode({}), None, "ValueError: no")]
+    found = rule({}, {}, assertions=(Statements.of(on_record), called("pay"), call_count("pay", 1)), calls=told)
+    assert {name: verdict["message"] for name, verdict in found.items() if not verdict["passed"]} == {}
+    idle = rule({}, {}, assertions=(Statements.of(on_record), called("pay")))
+    assert not any(verdict["passed"] for verdict in idle.values())  # a loop over no calls asserts nothing, so it failed
+
+
+def test_a_call_that_cannot_be_shown_is_nothing_against_the_others() -> None:
+    broken = encode(Account("A", 5, [1]), CLASSES)  # a state that its class refuses
+    told = [(1, "open", encode({}), broken, None), (1, "pay", encode({"n": 1}), encode(None), None)]
+    found = rule({}, {}, assertions=(called("pay", n=1), called("open")), calls=told)
+    assert all(verdict["passed"] for verdict in found.values())
+
+
+def test_before_a_turn_there_were_no_calls() -> None:
+    court = Court({"modules": []})
+    brief = pack(([((not_called("pay"), called("pay")), frozenset())], {}), to_judge=True)
+    court.handle(frames.JUDGE, {"index": brief.index}, [brief.fd])
+    told = [(1, "pay", encode({}), encode(None), None)]
+    evidence = {"before": {}, "after": {}, "answer": "", "kept": [], "calls": told}
+    packed = pack_bytes(frames.pack(frames.JUDGE, bytes(frames.NONCE_BYTES), evidence))
+    said = court.handle(frames.JUDGE, {"turn": 0, "evidence": packed.index}, [packed.fd])
+    assert [verdict["passed"] for verdict in said["verdicts"]] == [False, True]
+    assert said["idle"] == [True, False]

@@ -10,11 +10,22 @@ from typing import Any
 import pytest
 
 from cave_rl.confinement import Confinement, descendants
-from cave_rl.rewards import RewardRules, Statements, answer_contains, deleted, equals
+from cave_rl.rewards import (
+    RewardRules,
+    Statements,
+    answer_contains,
+    call_count,
+    called,
+    deleted,
+    equals,
+    not_called,
+    satisfies,
+)
 from cave_rl.runtime import (
     CodeRules,
     Fault,
     Function,
+    Hosted,
     Limits,
     Pool,
     SetupFault,
@@ -27,7 +38,7 @@ from cave_rl.runtime import (
 from cave_rl.runtime.rules import ImportRule
 from cave_rl.tasks import Episode, EpisodeConfig, StepResult, Task, Turn
 from tests.conftest import Play, python, settled
-from tests.runtime.world import Account, double
+from tests.runtime.world import Account, Bank, double
 
 SORT = Task(
     [Turn("Sort xs in place and put their number in n.", [equals("xs", [1, 2, 3]), equals("n", 3)], changes=["xs"])],
@@ -524,3 +535,101 @@ def test_a_suite_that_is_registered_anew_runs_its_new_code(pool: Pool) -> None:
 def test_directories_of_a_runtime_look_the_same_in_every_episode(play: PlayIt) -> None:
     asked = python("import os\nprint(os.getcwd(), os.path.expanduser('~'))")
     assert {play(SORT, asked).last.observation.split("\n")[1] for _ in range(2)} == {"/workdir /home/user"}
+
+
+# --- hosted objects -------------------------------------------------------------------------------------------------
+
+
+def banking(*turns: Turn, **given: Any) -> Task:
+    first = Turn(
+        "Move 3 from a to b.",
+        [called("bank.transfer", source="a", amount=3), satisfies("bank", lambda b: b.balances["b"] == 3, "moved")],
+        changes=["bank"],
+    )
+    return Task([first, *turns], hosted=[Hosted(Bank(a=10, b=0))], **given)
+
+
+MOVE = python("bank.transfer('a', 'b', 3)")
+
+
+def test_calls_and_state_are_judged_by_what_the_world_says(play: PlayIt) -> None:
+    played = play(banking(), MOVE, "Done.")
+    assert played.reward == 1.0
+    assert played.verdicts == {"bank.transfer called with source='a', amount=3": True, "bank moved": True}
+    lied = python("class B: balances = {'b': 3}\nbank = B()")
+    assert play(banking(), lied, "Done.").reward == 0.0
+    in_parts = python("bank.transfer('a', 'b', 1); bank.transfer('a', 'b', 2)")
+    assert play(banking(), in_parts, "Done.").reward == 0.5
+
+
+def test_a_hosted_object_that_is_not_declared_must_stay_as_it_was(play: PlayIt) -> None:
+    task = Task([Turn("Put 1 in n.", equals("n", 1))], hosted=[Hosted(Bank(a=10, b=0))])
+    assert play(task, python("n = bank.balance('a') // 10"), "Done.").reward == 1.0
+    played = play(task, python("n = 1\nbank.transfer('a', 'b')"), "Done.")
+    assert played.reward == 0.0
+    assert played.verdicts["bank unchanged"] is False
+    assert play(task, python("n = 1\nbank = None"), "Done.").reward == 1.0  # the name is the rollout's own to bind
+
+
+def test_each_turn_has_its_own_calls(play: PlayIt) -> None:
+    second = Turn("Do it again.", [call_count("bank.transfer", 1), not_called("bank.audit")], changes=["bank"])
+    played = play(banking(second), MOVE, "Done.", MOVE, "Done.")
+    assert played.last.info["scores"] == [1.0, 1.0]
+    assert play(banking(second), MOVE, "Done.", "Done.").last.info["scores"] == [1.0, 0.0]
+
+
+def test_the_trace_tells_of_calls(play: PlayIt) -> None:
+    played = play(banking(), python("bank.balance('a')\nbank.transfer('a', 'b', 99)"), "Done.")
+    entry = played.episode.trace[0]
+    assert [(each["name"], each["error"]) for each in entry["calls"]] == [
+        ("bank.balance", None),
+        ("bank.transfer", "BankError: not enough money"),
+    ]
+    assert entry["calls"][1]["arguments"] == {"source": "'a'", "target": "'b'", "amount": "99"}
+    assert "calls" not in played.episode.trace[1]
+
+
+def test_an_event_on_a_hosted_object_changes_the_object_and_counts_as_the_host_s(play: PlayIt) -> None:
+    asked = [satisfies("bank", lambda b: b.balances["a"] == 0, "empty"), call_count("bank.transfer", 1)]
+    second = Turn("Empty a.", asked, changes=["bank"], event="bank.balances['a'] += 100")
+    third = Turn("Put 1 in n.", equals("n", 1), event="bank.balances['b'] = 1")
+    code = python("bank.transfer('a', 'b', bank.balance('a'))")
+    played = play(banking(second, third), MOVE, "Done.", code, "Done.", python("n = 1"), "Done.")
+    assert played.last.info["scores"] == [1.0, 1.0, 1.0]
+    assert [each["outcome"] for each in played.episode.trace if each["outcome"].startswith("event")] == [
+        "event: ok"
+    ] * 2
+
+
+def test_an_event_on_a_hosted_object_that_fails_is_a_fault(play: PlayIt) -> None:
+    played = play(banking(Turn("q", equals("n", 1), event="bank.balances['z'] += 1")), MOVE, "Done.")
+    assert played.last.info["outcome"] == "fault"
+    assert "KeyError: 'z'" in played.last.info["fault"]["message"]
+
+
+def test_a_call_that_ends_the_world_ends_the_episode_as_failed(play: PlayIt) -> None:
+    played = play(banking(), MOVE, python("bank.die()"))
+    assert ended(played.last) == (0.0, True, False, "crashed")
+    assert played.episode.trace[1]["detail"].startswith("bank.die did not survive its call")
+    assert "bank.die" in played.last.observation or played.last.observation
+
+
+def test_a_checkpoint_brings_the_world_and_its_calls_back(play: PlayIt) -> None:
+    config = EpisodeConfig(checkpoint=True, limits=SHORT)
+    played = play(banking(), python("bank.transfer('a', 'b', 5)\nbank.die()"), MOVE, "Done.", config=config)
+    assert played.reward == 1.0
+    assert [each.name for each in played.episode.runtime.calls] == ["bank.transfer"]
+
+
+def test_the_model_is_told_of_the_methods(play: PlayIt) -> None:
+    (system, user) = play(banking()).episode.messages
+    assert "- variable: bank: Bank\n  doc: A bank: no money comes from nowhere.\n  def transfer(" in system["content"]
+    compact = EpisodeConfig(prompt={"style": "compact"})  # type: ignore[arg-type]
+    (*_, user) = play(banking(), config=compact).episode.messages
+    assert user["content"].startswith("bank: Bank\n    def transfer(source: str, target: str, amount: int = 1)")
+
+
+def test_hosted_episodes_repeat_and_differ_by_seed(play: PlayIt) -> None:
+    roll = python("print(bank.dice())")
+    one, same, other = (play(banking(), roll, seed=seed).last.observation for seed in (1, 1, 2))
+    assert one == same != other

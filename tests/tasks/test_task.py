@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from cave_rl.rewards import equals
-from cave_rl.runtime import Function, Type, Variable
+from cave_rl.rewards import called, equals
+from cave_rl.runtime import Function, Hosted, Type, Variable
 from cave_rl.tasks import NearMiss, Task, TaskError, Turn
-from tests.runtime.world import Account, double
+from tests.runtime.world import Account, Bank, double, ping
 
 TURN = Turn("Double n.", equals("n", 2), changes=["n"], gold="n *= 2")
 
@@ -73,3 +73,69 @@ def test_content_tells_tasks_apart_by_what_they_ask_and_hold() -> None:
 def test_tasks_and_turns_are_kept_from_runtimes() -> None:
     assert Task.__cave_host_only__
     assert Turn.__cave_host_only__
+
+
+# --- hosted objects -------------------------------------------------------------------------------------------------
+
+
+def hosting(*hosted: Hosted, **given: object) -> Task:
+    turn = Turn("q", equals("n", 1), event=given.pop("event", None))  # type: ignore[arg-type]
+    return Task([turn], hosted=hosted or [Hosted(Bank(a=1))], **given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: hosting(variables=[Variable("bank", 1)]), "injected twice: bank"),
+        (lambda: hosting(Hosted(Bank(), flat=True), functions=[Function(double, name="audit")]), "twice: audit"),
+        (lambda: hosting(Hosted(Bank()), Hosted(Bank())), "injected twice: bank"),
+        (lambda: hosting(Hosted(Bank(), classes=(type("Bank", (), {}),))), "two classes are called Bank"),
+        (lambda: hosting(event="bank.store(n)", variables=[Variable("n", 1)]), "names 'n', which is in the runtime"),
+        (lambda: hosting(event="ping(double(2))", functions=[Function(double)]).but(hosted=[Hosted(ping)]), "'double'"),
+    ],
+)
+def test_what_is_hosted_must_not_clash_or_mix_with_the_runtime(make: object, told: str) -> None:
+    with pytest.raises(TaskError, match=told):
+        make()  # type: ignore[operator]
+
+
+def test_an_event_on_hosted_objects_may_use_types_and_names_of_its_own() -> None:
+    task = hosting(event="n = Account('x')\nbank.store(n)", types=[Type(Account)])
+    assert task.hosts_event(task.turns[0])
+    flat = hosting(Hosted(Bank(), flat=True), event="store(5)")
+    assert flat.hosts_event(flat.turns[0])
+    assert not hosting(event="n = 5").hosts_event(hosting(event="n = 5").turns[0])
+
+
+@pytest.mark.parametrize(
+    ("assertion", "told"),
+    [
+        (called("bank.transfr"), "no such method is hosted; did you mean 'bank.transfer'"),
+        (called("bank.transfer", ammount=1), "has no parameter 'ammount'; did you mean 'amount'"),
+        (called("bank.transfer", self=1), "has no parameter 'self'"),
+    ],
+)
+def test_assertions_on_calls_must_name_what_is_there(assertion: object, told: str) -> None:
+    with pytest.raises(TaskError, match=told):
+        Task([Turn("q", assertion)], hosted=[Hosted(Bank())])  # type: ignore[arg-type]
+    assert Task([Turn("q", called("bank.transfer", source="a", amount=1))], hosted=[Hosted(Bank())])
+    assert Task([Turn("q", called("ping", times=2))], hosted=[Hosted(ping)])
+
+
+def test_content_holds_the_state_of_hosted_objects() -> None:
+    assert hosting(Hosted(Bank(a=1))).content == hosting(Hosted(Bank(a=1))).content
+    different = [
+        hosting(Hosted(Bank(a=1))),
+        hosting(Hosted(Bank(a=2))),
+        hosting(Hosted(Bank(a=1), name="b")),
+        hosting(Hosted(Bank(a=1), expose="audit")),
+        hosting(Hosted(Bank(a=1), flat=True)),
+        hosting(Hosted(ping)),
+        Task([Turn("q", equals("n", 1))]),
+    ]
+    assert len({each.content for each in different}) == len(different)
+    assert [each.name for each in hosting(types=[Type(Account)], variables=[Variable("n", 1)]).injected] == [
+        "n",
+        "bank",
+        "Account",
+    ]

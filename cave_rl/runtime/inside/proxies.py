@@ -47,6 +47,7 @@ class Link:
         self._caller: int | None = None
         self._nonce: bytes | None = None
         self._number = 0
+        self._pending = False
         self._made: dict[tuple[str, type], type[BaseException]] = {}
 
     def adopt(self) -> None:
@@ -58,10 +59,11 @@ class Link:
         self._nonce = nonce
 
     def close(self) -> None:
-        """The cell has ended: no more calls. One whose answer a thread still awaits is awaited here too."""
-        self._nonce = None
+        """The cell has ended: no more calls. Those that still are under way are waited for."""
+        nonce, self._nonce = self._nonce, None
         with self._lock:
-            pass
+            if nonce is not None:
+                self._settle(nonce)
 
     def call(self, target: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Calls a method of a hosted object, and returns or raises what it did."""
@@ -73,14 +75,11 @@ class Link:
         if size > MOST_BYTES:
             raise ValueError(f"the arguments of {target} take {size} bytes; a call carries at most {MOST_BYTES}")
         body = msgpack.packb([target, claims, named], unicode_errors="surrogatepass")
-        if self._caller == _thread.get_ident():  # a finalizer or a signal handler, in the middle of a call
+        if self._lock.locked() and self._caller == _thread.get_ident():  # a finalizer, or a signal handler
             raise RuntimeError(f"{target} was called while another call of this thread was under way")
         with self._lock:
             self._caller = _thread.get_ident()
-            try:
-                kind, content = self._exchange(target, body)
-            finally:
-                self._caller = None
+            kind, content = self._exchange(target, body)
         if kind == "value":
             try:
                 return pickle.loads(content)
@@ -93,14 +92,27 @@ class Link:
     def _exchange(self, target: str, body: bytes) -> tuple[str, Any]:
         if self._nonce is None:
             raise RuntimeError(f"{target} was called while no cell runs: hosted objects can be called in cells only")
-        self._number += 1
-        number, said = self._number, body if len(body) <= INLINE_BYTES else len(body)
-        if said is not body:
+        said: bytes | int = body
+        if len(body) > INLINE_BYTES:
+            self._settle(self._nonce)  # the host may not have read what an interrupted call has left in the file
             os.lseek(REPLY_FD, 0, os.SEEK_SET)
-            written = 0
+            said = written = 0
             while written < len(body):
                 written += os.write(REPLY_FD, memoryview(body)[written:])
-        self._socket.send(frames.pack(frames.CALL, self._nonce, [number, said]))
+            said = written
+        return self._asked(self._nonce, said)
+
+    def _settle(self, nonce: bytes) -> None:
+        """Has the host answer something after the calls that were interrupted: then it is done with those."""
+        if self._pending:
+            self._asked(nonce, None)
+
+    def _asked(self, nonce: bytes, said: bytes | int | None) -> tuple[str, Any]:
+        """Asks the host, and waits for the answer; whatever an interrupt leaves undone, `_pending` says so."""
+        self._pending = True
+        self._number += 1
+        number = self._number
+        self._socket.send(frames.pack(frames.CALL, nonce, [number, said]))
         while True:
             frame, fds = frames.receive(self._socket)
             if not frame:
@@ -108,6 +120,7 @@ class Link:
             if frame[:1] == frames.CALL:
                 answered, kind, content = frames.payload_of(frame)
                 if answered == number:
+                    self._pending = False
                     return kind, _taken(content, fds) if fds else content
             drop(fds)  # the answer to a call that was interrupted
 
