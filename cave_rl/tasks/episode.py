@@ -147,6 +147,11 @@ class Episode:
         return self._turn.steps
 
     @property
+    def claims(self) -> dict[str, bytes]:
+        """What was claimed of the variables that matter when they were last looked at: as a turn begins and ends."""
+        return dict(self._known)
+
+    @property
     def solved(self) -> bool:
         """Whether every turn was judged and scored 1."""
         return len(self.scores) == len(self.task.turns) and all(score == 1.0 for score in self.scores)

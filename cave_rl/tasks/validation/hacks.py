@@ -143,7 +143,7 @@ class Tried:
 
     def report(self, gold: Played, notes: Notes, turn: int) -> None:
         """Notes it if it scored 1, unless it left the very state that gold leaves."""
-        if self.played.score < 1.0 or (self.played.claims == gold.claims and not self.by_answer):
+        if self.played.score < 1.0 or (self.played.leaves_the_state_of(gold) and not self.by_answer):
             return
         note = notes.error if self.severity == "error" else notes.warn
         note("hack", f"{self.name} scores {self.played.score:g}", turn)
@@ -164,9 +164,9 @@ def hacks_steps(episode: Episode) -> Steps[list[Tried]]:
     for severity, battery in batteries:
         for name, code in battery.items():
             cell = _prepared(code, names, task)
-            played = yield from branch_steps(episode, [cell], turn.gold_answer, trusted=True, claims=True)
+            played = yield from branch_steps(episode, [cell], turn.gold_answer)
             tried.append(Tried(name, severity, played))
-    listed = yield from branch_steps(episode, (), _everything(task, episode.turn), trusted=True, claims=True)
+    listed = yield from branch_steps(episode, (), _everything(task, episode.turn))
     tried.append(Tried("an answer that lists everything", "warning", listed, by_answer=True))
     return tried
 

@@ -18,6 +18,7 @@ import secrets
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -172,12 +173,13 @@ def _cell(needles: list[bytes], modules: Sequence[str], *, files: bool) -> str:
     """The hunt as a cell, with its needles in pieces; the decoy is put together there."""
     pieces = [(needle[:_PIECE], needle[_PIECE:]) for needle in needles]
     paths = [path for path in answer_files() if Path(path).exists()] if files else []
-    near = [path for path in _near(paths) if path not in set(paths)]
+    near = [path for path in _near(tuple(paths)) if path not in paths]
     decoy = f"_decoy = [b''.join({pieces[0]!r}).decode()]"
     return f"{inspect.getsource(hunt)}\n{decoy}\nhunt({pieces!r}, {near!r}, {paths!r}, {list(modules)!r})"
 
 
-def _near(paths: Sequence[str]) -> list[str]:
+@lru_cache(maxsize=4)
+def _near(paths: tuple[str, ...]) -> list[str]:
     """The files in the directories of modules that hold tasks, ours aside, and below; those that lie nearest first."""
     ours = Path(__file__).parents[2]
     waiting = sorted({Path(path).parent for path in paths if path.endswith(".py")})

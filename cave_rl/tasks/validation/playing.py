@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cave_rl.runtime.drive import Steps
-from cave_rl.runtime.errors import Fault, RuntimeGone
+from cave_rl.runtime.errors import Fault
 from cave_rl.semantic.parsing import fenced
 from cave_rl.tasks.episode import Episode, StepResult
 
@@ -22,13 +22,18 @@ class Played:
     Attributes:
         score: the turn's.
         steps: what the environment said of each message.
-        claims: what the runtime claims of the turn's variables afterwards, where that was asked for; None if it is
-            gone.
+        claims: what was claimed when it was judged of the variables that matter.
+        own: the variables that the turn reads or changes.
     """
 
     score: float
     steps: tuple[StepResult, ...]
-    claims: dict[str, bytes] | None = None
+    claims: dict[str, bytes]
+    own: frozenset[str]
+
+    def leaves_the_state_of(self, other: Played) -> bool:
+        """Whether the turn's own variables are claimed to be what another play of the turn left."""
+        return all(self.claims.get(name) == other.claims.get(name) for name in self.own)
 
     @property
     def verdicts(self) -> list[dict[str, Any]]:
@@ -55,14 +60,13 @@ class Played:
         return f"{raised}{why[:600]}" or "every verdict passed, but all of them held before the turn"
 
 
-def turn_steps(episode: Episode, cells: Sequence[str], answer: str = IDLE, *, claims: bool = False) -> Steps[Played]:
+def turn_steps(episode: Episode, cells: Sequence[str], answer: str = IDLE) -> Steps[Played]:
     """Plays the current turn by cells and an answer.
 
     Args:
         episode: an episode between two turns.
         cells: the code.
         answer: the last message, where the turn's step limit leaves room for one.
-        claims: whether to ask the runtime afterwards what it claims of the variables that the turn reads or changes.
 
     Raises:
         Fault: our side failed.
@@ -76,25 +80,19 @@ def turn_steps(episode: Episode, cells: Sequence[str], answer: str = IDLE, *, cl
             raise Fault(f"{info['fault']['type']}: {info['fault']['message']}")
         if "verdicts" in info:
             break
-    claimed: dict[str, bytes] | None = None
-    if claims:
-        try:
-            claimed = yield from episode.runtime.claim_steps(turn.reads | turn.changes, episode.config.limits)
-        except RuntimeGone:  # the cells ended it: it claims nothing
-            claimed = None
-    return Played(episode.scores[-1], tuple(steps), claimed)
+    return Played(episode.scores[-1], tuple(steps), episode.claims, turn.reads | turn.changes)
 
 
-def branch_steps(
-    episode: Episode, cells: Sequence[str], answer: str = IDLE, *, trusted: bool = False, claims: bool = False
-) -> Steps[Played]:
+def branch_steps(episode: Episode, cells: Sequence[str], answer: str = IDLE) -> Steps[Played]:
     """Plays the current turn in a branch, which is closed; the episode stays where it stands.
+
+    The branch shares the judge of the episode.
 
     Raises:
         Fault: our side failed.
     """
-    (branch,) = yield from episode.fork_steps(trusted=trusted)
+    (branch,) = yield from episode.fork_steps(trusted=True)
     try:
-        return (yield from turn_steps(branch, cells, answer, claims=claims))
+        return (yield from turn_steps(branch, cells, answer))
     finally:
         branch.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cave_rl.rewards.assertions import AnswerContains
@@ -55,17 +55,20 @@ def measure_observations(most: int, notes: Notes) -> None:
         notes.warn("observation_size", f"a cell of gold shows {longest} characters, more than {most}")
 
 
-def weigh_values(task: Task, claims: Mapping[str, bytes], notes: Notes) -> None:
-    """Notes variables of which only the type can be judged, as a fresh runtime claims them."""
+def weigh_values(
+    task: Task, claims: Mapping[str, bytes], names: Iterable[str], notes: Notes, turn: int | None = None
+) -> None:
+    """Notes variables of which only the type can be judged, as a trusted runtime claims them."""
     notes.checked["opaque"] += 1
     classes = {each.name: each.cls for each in task.types}
     code = {*classes, *(each.name for each in task.functions)}
-    for name in sorted(claims.keys() - code):
+    for name in sorted((claims.keys() & set(names)) - code):
         if (found := _opaque(decode(claims[name], classes), set())) is not None:
             notes.warn(
                 "opaque",
                 f"{name!r} holds a {found.type_name}, of which only the type can be judged: no change of it is seen. "
                 "Inject its class as a Type, or host the object",
+                turn,
             )
 
 

@@ -18,7 +18,7 @@ from cave_rl.tasks.task import Task
 from cave_rl.tasks.validation.playing import turn_steps
 from cave_rl.tasks.validation.report import Notes
 
-Record = list[tuple[list[str], list[dict[str, Any]], dict[str, bytes] | None]]
+Record = list[tuple[list[str], list[dict[str, Any]], dict[str, bytes]]]
 """Of each turn: the observations, the verdicts, the claims."""
 
 
@@ -60,7 +60,7 @@ def _record_steps(task: Task, *, pool: Pool, config: EpisodeConfig, seed: int) -
         for turn in task.turns:
             if episode.over:
                 break
-            played = yield from turn_steps(episode, turn.gold, turn.gold_answer, claims=True)
+            played = yield from turn_steps(episode, turn.gold, turn.gold_answer)
             record.append(([step.observation for step in played.steps], played.verdicts, played.claims))
     finally:
         episode.close()
@@ -76,7 +76,6 @@ def _difference(first: Record, other: Record) -> str:
             names = [a["name"] for a, b in zip(one[1], two[1], strict=False) if a != b]
             return f"turn {at} has other verdicts: {', '.join(names)}"
         if one[2] != two[2]:
-            claims, claimed = one[2] or {}, two[2] or {}
-            names = sorted(name for name in claims | claimed if claims.get(name) != claimed.get(name))
+            names = sorted(name for name in one[2] | two[2] if one[2].get(name) != two[2].get(name))
             return f"turn {at} leaves other values in {', '.join(names)}"
     return "" if len(first) == len(other) else f"{len(other)} turns were reached, not {len(first)}"

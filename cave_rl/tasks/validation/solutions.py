@@ -13,6 +13,7 @@ from cave_rl.tasks.episode import Episode
 from cave_rl.tasks.task import Turn
 from cave_rl.tasks.validation.hacks import hacks_steps
 from cave_rl.tasks.validation.playing import IDLE, Played, branch_steps, turn_steps
+from cave_rl.tasks.validation.reading import weigh_values
 from cave_rl.tasks.validation.report import Notes
 
 _SLIPS = ("SyntaxError", "IndentationError", "NameError", "ImportError", "ModuleNotFoundError")
@@ -21,6 +22,11 @@ _SLIPS = ("SyntaxError", "IndentationError", "NameError", "ImportError", "Module
 
 def solutions_steps(episode: Episode, notes: Notes, *, hacks: bool) -> Steps[bool]:
     """Plays every turn of an episode that has begun; whether gold solves all of them.
+
+    Args:
+        episode: it goes on by gold.
+        notes: where it is noted.
+        hacks: whether tricks are tried as well.
 
     Raises:
         Fault: our side failed.
@@ -32,11 +38,14 @@ def solutions_steps(episode: Episode, notes: Notes, *, hacks: bool) -> Steps[boo
             yield from _left_out_steps(episode, turn, notes)
         tried = (yield from hacks_steps(episode)) if hacks else []
         notes.checked["gold"] += 1
-        played = yield from turn_steps(episode, turn.gold, turn.gold_answer, claims=hacks)
+        played = yield from turn_steps(episode, turn.gold, turn.gold_answer)
         notes.observation_chars += [len(step.observation) for step in played.steps[:-1]]
         for trick in tried:
             notes.checked["hack"] += 1
             trick.report(played, notes, at)
+        if hacks:
+            made = turn.reads - {each.name for each in episode.task.injected}
+            weigh_values(episode.task, played.claims, made, notes, at)
         if played.score != 1.0:
             notes.error("gold", f"gold scores {played.score:g}: {played.told()}", at)
             return False
@@ -47,7 +56,7 @@ def _idle_steps(episode: Episode, turn: Turn, notes: Notes) -> Steps[None]:
     if turn.refusal:
         return
     notes.checked["idle"] += 1
-    played = yield from branch_steps(episode, (), trusted=True)
+    played = yield from branch_steps(episode, ())
     if played.score != 0.0:
         held = ", ".join(verdict["name"] for verdict in played.verdicts if verdict["passed"] and not verdict["gate"])
         notes.error("idle", f"doing nothing scores {played.score:g}: {held}", episode.turn)
@@ -56,7 +65,7 @@ def _idle_steps(episode: Episode, turn: Turn, notes: Notes) -> Steps[None]:
 def _near_misses_steps(episode: Episode, turn: Turn, notes: Notes) -> Steps[None]:
     for number, miss in enumerate(turn.near_misses, 1):
         notes.checked["near_miss"] += 1
-        played = yield from branch_steps(episode, miss.cells, _answer(turn), trusted=True)
+        played = yield from branch_steps(episode, miss.cells, _answer(turn))
         _judge_miss(f"near-miss {number}", miss.fails, played, notes, episode.turn)
 
 
@@ -80,7 +89,7 @@ def _left_out_steps(episode: Episode, turn: Turn, notes: Notes) -> Steps[None]:
     for number in range(len(turn.gold)):
         notes.checked["left_out"] += 1
         rest = [cell for at, cell in enumerate(turn.gold) if at != number]
-        played = yield from branch_steps(episode, rest, turn.gold_answer, trusted=True)
+        played = yield from branch_steps(episode, rest, turn.gold_answer)
         if played.score >= 1.0:
             notes.warn("left_out", f"gold without its cell {number + 1} scores {played.score:g} as well", episode.turn)
 

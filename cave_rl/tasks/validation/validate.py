@@ -188,10 +188,7 @@ class _Inspector:
             yield from episode.begin_steps()
             reading.measure_prompt(episode.messages, self.sizes.prompt, notes)
             if closely:
-                asserted = (turn.reads | turn.changes for turn in task.turns)
-                names = {each.name for each in task.injected}.union(*asserted)
-                claims = yield from episode.runtime.claim_steps(names, self.config.limits)
-                reading.weigh_values(task, claims, notes)
+                reading.weigh_values(task, episode.claims, episode.claims, notes)
             solved = yield from solutions_steps(episode, notes, hacks=closely)
             reading.measure_observations(self.sizes.observation, notes)
             return solved

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
+import inspect
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +17,7 @@ import pytest
 from cave_rl.rewards import equals
 from cave_rl.runtime import Function, Pool, Variable, run
 from cave_rl.tasks import Suite, Task, Turn
-from cave_rl.tasks.validation import leaks, validate
+from cave_rl.tasks.validation import hunt, leaks, validate
 from cave_rl.tasks.validation.report import Notes
 from tests.runtime.hostile.conftest import CONTAINED
 
@@ -102,6 +105,20 @@ def test_a_hunt_that_does_not_run_through_is_no_all_clear(pool: Pool) -> None:
     assert finding.check == "fault"
     assert "the hunt for answers did not run through" in finding.message
     assert "TypeError" in finding.message
+
+
+def test_what_no_object_shows_is_found_in_memory() -> None:
+    """Where `/proc/self/mem` can be read, that is: here, in a process without walls."""
+    code = """
+import ctypes
+held = ctypes.create_string_buffer(64)
+for at, byte in enumerate((99, 97, 110, 97, 114, 121, 32, 48, 49, 50, 51)):
+    held[at] = byte
+print(hunt([(b'deco', b'y that is nowhere'), (b'cana', b'ry 0123')], [], [], []))
+"""
+    script = f"{inspect.getsource(hunt)}\n{code}"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ast.literal_eval(done.stdout) == [(1, "memory")]
 
 
 @pytest.fixture
