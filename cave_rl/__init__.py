@@ -18,11 +18,14 @@ from cave_rl.rewards import (
     answer_contains,
     call_count,
     called,
+    chart_shows,
     close,
     deleted,
     equals,
+    frame_equals,
     not_called,
     satisfies,
+    table_contains,
 )
 from cave_rl.runtime import Function, Hosted, Limits, Type, Variable
 from cave_rl.tasks import EpisodeConfig, NearMiss, PromptConfig, Suite, Task, Turn
@@ -47,6 +50,7 @@ __all__ = [
     "answer_contains",
     "call_count",
     "called",
+    "chart_shows",
     "close",
     "deleted",
     "envs",

@@ -16,11 +16,12 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cave_rl.cli import doctor, errors, evaluate, play, report, show, suites, train
+from cave_rl.cli import doctor, errors, evaluate, play, report, show, suites, train, validate
 
 VERBS: dict[str, Callable[..., None]] = {
     "list": suites.list_suites,
     "show": show.show,
+    "validate": validate.validate,
     "doctor": doctor.doctor,
     "train": train.train,
     "eval": evaluate.evaluate,

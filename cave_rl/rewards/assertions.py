@@ -14,14 +14,44 @@ claims, never the process that made them. What it needs is read from `Evidence`:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
-from cave_rl.rewards.evidence import Call, Evidence, show
+from cave_rl.rewards.calls import CallCount, call_count, called, not_called
+from cave_rl.rewards.charts import chart_shows
+from cave_rl.rewards.evidence import Evidence, show
+from cave_rl.rewards.frames import frame_equals
 from cave_rl.rewards.statements import Statements
+from cave_rl.rewards.tables import table_contains, table_equals
+from cave_rl.rewards.unchanged import unchanged
+from cave_rl.rewards.variable import OnVariable
 from cave_rl.rewards.verdict import Verdict
 from cave_rl.runtime.codec import Digest, digest, encode, same
+
+__all__ = [
+    "AnswerContains",
+    "Assertion",
+    "CallCount",
+    "Close",
+    "Deleted",
+    "Equals",
+    "Satisfies",
+    "answer_contains",
+    "as_assertions",
+    "call_count",
+    "called",
+    "chart_shows",
+    "close",
+    "deleted",
+    "equals",
+    "frame_equals",
+    "not_called",
+    "satisfies",
+    "table_contains",
+    "table_equals",
+    "unchanged",
+]
 
 
 @runtime_checkable
@@ -49,20 +79,7 @@ class Assertion(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _OnVariable:
-    """Shared by the assertions that look at one variable."""
-
-    __cave_host_only__: ClassVar[bool] = True
-
-    variable: str
-
-    @property
-    def reads(self) -> frozenset[str]:
-        return frozenset({self.variable})
-
-
-@dataclass(frozen=True, slots=True)
-class Equals(_OnVariable):
+class Equals(OnVariable):
     """The variable has exactly this value: type and content, all the way down (1 is neither 1.0 nor True).
 
     The order of a dict's keys does not matter, unless the value is so large that it crosses as its digest.
@@ -86,7 +103,7 @@ class Equals(_OnVariable):
 
 
 @dataclass(frozen=True, slots=True)
-class Close(_OnVariable):
+class Close(OnVariable):
     """The variable is a real number (int or float, not bool) within a tolerance of `expected`; NaN is never close."""
 
     expected: float
@@ -110,7 +127,7 @@ class Close(_OnVariable):
 
 
 @dataclass(frozen=True, slots=True)
-class Satisfies(_OnVariable):
+class Satisfies(OnVariable):
     """A predicate of the variable's value is true: a bool (numpy's too), not a value that merely looks true."""
 
     predicate: Callable[[Any], bool]
@@ -131,7 +148,7 @@ class Satisfies(_OnVariable):
 
 
 @dataclass(frozen=True, slots=True)
-class Deleted(_OnVariable):
+class Deleted(OnVariable):
     """The variable no longer exists."""
 
     weight: float = 1.0
@@ -167,63 +184,6 @@ class AnswerContains:
         passed = self.text.casefold() in evidence.answer.casefold()
         message = "" if passed else f"the answer does not contain {self.text!r}: {show(evidence.answer)}"
         return [Verdict(self.names[0], passed, self.weight, message)]
-
-
-@dataclass(frozen=True, slots=True)
-class CallCount:
-    """How many calls of a hosted object in this turn returned, and had exactly these arguments.
-
-    Calls that raised do not count. Arguments are compared by the names of their parameters, defaults included, as
-    exactly as `Equals` does; those that are not named here may be anything.
-    """
-
-    __cave_host_only__: ClassVar[bool] = True
-
-    target: str
-    arguments: Mapping[str, Any]
-    count: int | None
-    weight: float = 1.0
-    reads: frozenset[str] = field(default=frozenset(), init=False)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        counts = {None: "called", 0: "not called", 1: "called once"}
-        times = counts.get(self.count, f"called {self.count} times")
-        told = ", ".join(f"{name}={show(value).partition(' ')[2] or value}" for name, value in self.arguments.items())
-        return (f"{self.target} {times}" + (f" with {told}" if told else ""),)
-
-    def check(self, evidence: Evidence) -> list[Verdict]:
-        calls = [each for each in evidence.calls if each.name == self.target]
-        found = sum(each.error is None and self._matches(each.arguments) for each in calls)
-        passed = found > 0 if self.count is None else found == self.count
-        told = "; ".join(_shown(each) for each in calls[:5]) or "none"
-        message = "" if passed else f"{self.names[0]}: {found} calls are such; the calls of {self.target}: {told}"
-        return [Verdict(self.names[0], passed, self.weight, message)]
-
-    def _matches(self, actual: Any) -> bool:
-        return type(actual) is dict and all(
-            name in actual and same(actual[name], expected) for name, expected in self.arguments.items()
-        )
-
-
-def _shown(call: Call) -> str:
-    outcome = f"raised {call.error}" if call.error is not None else "returned"
-    return f"{show(call.arguments).partition(' ')[2]} {outcome}"
-
-
-def called(target: str, /, *, weight: float = 1.0, **arguments: Any) -> CallCount:
-    """A method of a hosted object was called with these arguments, and returned. See `CallCount`."""
-    return CallCount(target, arguments, None, weight)
-
-
-def not_called(target: str, /, *, weight: float = 1.0, **arguments: Any) -> CallCount:
-    """No call with these arguments returned. See `CallCount`."""
-    return CallCount(target, arguments, 0, weight)
-
-
-def call_count(target: str, count: int, /, *, weight: float = 1.0, **arguments: Any) -> CallCount:
-    """Exactly so many calls with these arguments returned. See `CallCount`."""
-    return CallCount(target, arguments, count, weight)
 
 
 def equals(variable: str, expected: Any, *, weight: float = 1.0) -> Equals:

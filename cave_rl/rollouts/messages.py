@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from cave_rl.rewards.assertions import AnswerContains
 from cave_rl.rollouts.play import Rollout, act, begin
 from cave_rl.semantic.parsing import fenced
 from cave_rl.tasks.episode import Episode
@@ -30,7 +29,7 @@ def gold(episode: Episode) -> str:
     turn, done = episode.task.turns[episode.turn], episode.turn_steps
     if done < len(turn.gold):
         return fenced(turn.gold[done])
-    return "; ".join(each.text for each in turn.assertions if isinstance(each, AnswerContains)) or "Done."
+    return turn.gold_answer
 
 
 def noop(episode: Episode) -> str:

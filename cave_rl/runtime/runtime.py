@@ -228,23 +228,36 @@ class Runtime(Process):
 
     def snapshot_steps(self, *, threads: bool = False) -> Steps[Snapshot]:
         """The conversation of `snapshot`."""
-        return Snapshot((yield from self._fork_steps(None, threads)))
+        (parked,) = yield from self.fork_steps(threads=threads)
+        return Snapshot(parked)
 
-    def _fork_steps(self, seed: int | None, threads: bool) -> Steps[Runtime]:
+    def fork(self, n: int = 1, *, seed: int | None = None) -> list[Runtime]:
+        """`n` live runtimes that begin where this one stands; `seed` reseeds them.
+
+        Raises:
+            RuntimeGone: the runtime has ended.
+            ThreadsAlive: as `snapshot`.
+        """
+        return drive.run(self.fork_steps(n, seed=seed))
+
+    def fork_steps(self, n: int = 1, *, seed: int | None = None, threads: bool = False) -> Steps[list[Runtime]]:
+        """The conversation of `fork`; `threads` lets those be lost that are running."""
         self.check_alive()
-        if not threads and (others := (yield from self.other_threads_steps())) > 0:
-            raise ThreadsAlive(f"cells left {others} threads running; a fork would lose them")
-        if not threads and self.world is not None and (others := (yield from self.world.other_threads_steps())) > 0:
-            raise ThreadsAlive(f"hosted objects left {others} threads running; a fork would lose them")
-        child = Runtime(self.setup, self._calls.branch())
-        yield from self.branch_steps(child, seed)
-        if self.world is not None:
-            try:
-                child.companion = yield from self.world.fork_steps(seed)
-            except BaseException:
-                child.close()
-                raise
-        return child
+        for whose, process in (("cells", self), ("hosted objects", self.world)):
+            if not threads and process is not None and (others := (yield from process.other_threads_steps())) > 0:
+                raise ThreadsAlive(f"{whose} left {others} threads running; a fork would lose them")
+        forks: list[Runtime] = []
+        try:
+            for _ in range(n):
+                forks.append(Runtime(self.setup, self._calls.branch()))
+                yield from self.branch_steps(forks[-1], seed)
+                if self.world is not None:
+                    forks[-1].companion = yield from self.world.fork_steps(seed)
+        except BaseException:
+            for each in forks:
+                each.close()
+            raise
+        return forks
 
     def _starved(self, may_use_s: float, waited_s: float, limit_s: float) -> bool:
         """Whether a process at a wall limit waits for a core, not for itself: a busy host must not punish it."""
@@ -295,15 +308,7 @@ class Snapshot:
 
     def fork_steps(self, n: int = 1, *, seed: int | None = None) -> Steps[list[Runtime]]:
         """The conversation of `fork`."""
-        forks: list[Runtime] = []
-        try:
-            for _ in range(n):
-                forks.append((yield from self._parked._fork_steps(seed, threads=True)))
-        except BaseException:
-            for each in forks:
-                each.close()
-            raise
-        return forks
+        return (yield from self._parked.fork_steps(n, seed=seed, threads=True))
 
     def close(self) -> None:
         """Ends the parked process."""

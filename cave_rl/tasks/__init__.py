@@ -1,7 +1,7 @@
 """Tasks: what is asked and what must be true; suites of them; and the loop that plays one.
 
-`task` is the data, `suite` generates and splits it, `registry` finds suites by name, `episode` is the turn loop. See
-`docs/tasks.md`.
+`task` is the data, `suite` generates and splits it, `registry` finds suites by name, `episode` is the turn loop,
+`validation` tells whether a suite is sound. See `docs/tasks.md`.
 """
 
 from cave_rl.tasks.config import EpisodeConfig, PromptConfig, RulesConfig
@@ -9,6 +9,7 @@ from cave_rl.tasks.episode import Episode, StepResult
 from cave_rl.tasks.registry import find, names, register
 from cave_rl.tasks.suite import SPLITS, Family, Split, Suite, SuiteError, split_of
 from cave_rl.tasks.task import NearMiss, Task, TaskError, Turn
+from cave_rl.tasks.validation import validate
 
 __all__ = [
     "SPLITS",
@@ -29,4 +30,5 @@ __all__ = [
     "names",
     "register",
     "split_of",
+    "validate",
 ]

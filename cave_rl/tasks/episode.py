@@ -29,9 +29,10 @@ such episodes out.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cave_rl.rewards.compose import Conduct, episode_cost, episode_reward, turn_score
@@ -124,6 +125,7 @@ class Episode:
         self._paid = 0.0
         self._runtime: Runtime | None = None
         self._judge: Judge | None = None
+        self._judged_by = self  # the episode whose judge judges this one
         self._known: dict[str, bytes] = {}  # the claims before the current turn
         self._kept: set[str] = set()  # what no turn may change that does not declare it
 
@@ -147,6 +149,11 @@ class Episode:
     def turn_steps(self) -> int:
         """How many messages the current turn has had."""
         return self._turn.steps
+
+    @property
+    def claims(self) -> dict[str, bytes]:
+        """What was claimed of the variables that matter when they were last looked at: as a turn begins and ends."""
+        return dict(self._known)
 
     @property
     def solved(self) -> bool:
@@ -198,6 +205,38 @@ class Episode:
             return (yield from self._step_steps(message, cut))
         except Fault as fault:
             return self.fault(fault)
+
+    def fork_steps(self, n: int = 1, *, seed: int | None = None, trusted: bool = False) -> Steps[list[Episode]]:
+        """`n` episodes that go on where this one stands, between two of its steps: branches.
+
+        Each has a fork of the runtime, and chat, scores and counts of its own; this episode may go on as well.
+
+        Args:
+            n: how many.
+            seed: reseeds the runtimes of all of them; None leaves their randomness as it stands.
+            trusted: they will run code of ours (gold, say), one after another, while this episode is open: so they are
+                judged by its judge, which spares them one of their own.
+
+        Raises:
+            RuntimeError: the episode has not begun, or is over.
+            RuntimeGone: the runtime has ended.
+            ThreadsAlive: cells left threads running, which a fork would lose.
+        """
+        if self.over:
+            raise RuntimeError("the episode is over: there is nothing to go on with")
+        forks = yield from self.runtime.fork_steps(n, seed=seed)
+        return [self._branch(each, trusted) for each in forks]
+
+    def _branch(self, runtime: Runtime, trusted: bool) -> Episode:
+        twin = copy.copy(self)
+        twin.messages = [dict(message) for message in self.messages]  # type: ignore[misc]
+        twin.scores, twin.trace = list(self.scores), list(self.trace)
+        twin._turn = replace(self._turn)
+        twin._tally = replace(self._tally, outcomes=list(self._tally.outcomes))
+        twin._known, twin._kept = dict(self._known), set(self._kept)
+        twin._runtime, twin._judge = runtime, None
+        twin._judged_by = self._judged_by if trusted else twin
+        return twin
 
     def fault(self, fault: Fault) -> StepResult:
         """Ends the episode as unscorable."""
@@ -354,17 +393,21 @@ class Episode:
             after = yield from self.runtime.claim_steps(names, self.config.limits)
         except RuntimeGone as gone:  # it claims nothing, not even that something is deleted
             return Ruling.lost(turn.assertions, f"the runtime is gone: {gone}"), 0.0
+        judge = yield from self._judged_by._judge_of_its_own_steps()
+        kept = self._kept & self._known.keys()
+        calls = self.runtime.calls[self._turn.calls :]
+        ruling = yield from judge.rule_steps(self._turn.index, self._known, after, answer, kept, calls)
+        self._known = after
+        self._kept |= (turn.reads | turn.changes) & after.keys()  # from now on these are state to be kept
+        return ruling, turn_score(ruling, self.config.reward, refusal=turn.refusal)
+
+    def _judge_of_its_own_steps(self) -> Steps[Judge]:
         if self._judge is None or not self._judge.alive:
             if self._judge is not None:
                 self._judge.close()
             classes = self.task.preparation.classes
             self._judge = yield from judge_steps(self._pool, self.task.turns, classes, self.task.modules)
-        kept = self._kept & self._known.keys()
-        calls = self.runtime.calls[self._turn.calls :]
-        ruling = yield from self._judge.rule_steps(self._turn.index, self._known, after, answer, kept, calls)
-        self._known = after
-        self._kept |= (turn.reads | turn.changes) & after.keys()  # from now on these are state to be kept
-        return ruling, turn_score(ruling, self.config.reward, refusal=turn.refusal)
+        return self._judge
 
     def _pay(self, over: bool) -> float:
         """The step reward of a turn's end, such that the step rewards sum to the episode reward."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
-from cave_rl.rewards.assertions import Assertion, CallCount, as_assertions
+from cave_rl.rewards.assertions import AnswerContains, Assertion, CallCount, as_assertions
 from cave_rl.runtime.errors import SetupFault
 from cave_rl.runtime.inside.encode import encode
 from cave_rl.runtime.nearest import nearest
@@ -120,6 +120,11 @@ class Turn:
     def reads(self) -> frozenset[str]:
         """The variables that its assertions look at."""
         return frozenset().union(*(each.reads for each in self.assertions))
+
+    @property
+    def gold_answer(self) -> str:
+        """What is said after the gold cells: what the assertions want to read, if they want anything."""
+        return "; ".join(each.text for each in self.assertions if isinstance(each, AnswerContains)) or "Done."
 
 
 @dataclass(frozen=True)

@@ -328,3 +328,37 @@ def test_it_works_where_nothing_that_trains_is_installed() -> None:
     assert run("-c", hide, "list", "--families", "Types-v0").returncode == 0
     assert run("-c", hide, "doctor").returncode in (0, 1)
     assert run("-c", hide, "--help").returncode == 0
+
+
+# validate
+
+
+def test_validate_tells_what_is_wrong_by_family(suite: Suite) -> None:
+    result = call("validate", "Cli-v0", "--tasks", "2", "--hacks", "0")
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert lines[0].split() == [
+        "family", "tasks", "errors", "warnings", "turns", "near-misses", "hacks", "prompt", "observation",
+    ]  # fmt: skip
+    assert [line.split()[:4] for line in lines[1:4]] == [
+        ["double", "2", "0", "4"], ["wrong", "2", "2", "2"], ["triple", "2", "4", "2"],
+    ]  # fmt: skip
+    assert "error: train wrong/0, turn 1: gold: gold scores 0: n equals" in result.stdout
+    assert "(and 1 more of its kind)" in result.stdout
+    assert "error: heldout triple/0, turn 1: gold: it has no gold" in result.stdout
+    assert lines[-1].startswith("Cli-v0 is NOT SOUND: 6 errors, 8 warnings in 6 tasks")
+    assert "\x1b" not in result.stdout
+
+
+def test_validate_of_a_sound_family_exits_with_0(suite: Suite) -> None:
+    told_of = told("validate", "Cli-v0", "--family", "double", "--tasks", "1", "--hacks", "1", "--split", "test")
+    assert told_of["ok"] is True
+    assert told_of["families"]["double"]["checked"]["hack"] == 40
+    assert {each["severity"] for each in told_of["findings"]} == {"warning"}
+
+
+def test_validate_refuses_what_is_not_there(suite: Suite) -> None:
+    for arguments in (["Cli-v1"], ["Cli-v0", "--family", "duble"], ["Cli-v0", "--split", "tets"]):
+        result = call("validate", *arguments)
+        assert result.exit_code == 2
+        assert "did you mean" in result.stderr

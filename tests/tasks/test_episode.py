@@ -633,3 +633,80 @@ def test_hosted_episodes_repeat_and_differ_by_seed(play: PlayIt) -> None:
     roll = python("print(bank.dice())")
     one, same, other = (play(banking(), roll, seed=seed).last.observation for seed in (1, 1, 2))
     assert one == same != other
+
+
+# --- branches ---------------------------------------------------------------------------------------------------------
+
+
+def forked(episode: Episode, n: int = 1, **given: Any) -> list[Episode]:
+    return run(episode.fork_steps(n, **given))
+
+
+def test_branches_go_on_from_where_the_episode_stands_and_leave_it_alone(play: PlayIt) -> None:
+    origin = play(SORT, python("xs.sort()")).episode
+    first, second = forked(origin, 2)
+    assert first.messages == origin.messages
+    assert first.turn_steps == 1
+    run(first.step_steps(python("xs.clear()")))
+    assert run(second.step_steps(python("print(xs)"))).observation.count("[1, 2, 3]") == 1
+    assert origin.runtime.retrieve("xs") == [1, 2, 3]
+    assert len(origin.messages) == 4
+    assert len(first.messages) == len(second.messages) == 6
+    assert run(first.step_steps("done")).reward == 0.0
+    assert (first.over, second.over, origin.over) == (True, False, False)
+    run(origin.step_steps(python("n = 3")))
+    run(second.step_steps(python("n = 3")))
+    assert run(origin.step_steps("done")).reward == run(second.step_steps("done")).reward == 1.0
+    first.close(), second.close()
+
+
+def test_a_branch_of_a_later_turn_keeps_the_scores_and_the_gates_of_earlier_ones(play: PlayIt) -> None:
+    origin = play(of_two(), python("a = 1"), "done").episode
+    good, bad = forked(origin, 2)
+    assert run(good.step_steps(python("b = 2"))).info["scores"] == [1.0]
+    run(bad.step_steps(python("b = 2; a = 0")))
+    assert run(good.step_steps("done")).reward == 0.5
+    ended = run(bad.step_steps("done"))
+    assert ended.reward == 0.0
+    assert {each["name"] for each in ended.info["verdicts"] if not each["passed"]} == {"a unchanged"}
+    assert (good.reward, bad.reward, origin.reward) == (1.0, 0.5, 0.5)
+    good.close(), bad.close()
+
+
+def test_branches_are_as_random_as_the_episode_unless_they_are_reseeded(play: PlayIt) -> None:
+    origin = play(SORT).episode
+    draw = python("import random; print(random.random())")
+    one, same_as_one, other = (*forked(origin, 2), *forked(origin, seed=5))
+    said = [run(each.step_steps(draw)).observation for each in (one, same_as_one, other)]
+    assert said[0] == said[1] != said[2]
+    for each in (one, same_as_one, other):
+        each.close()
+
+
+def test_trusted_branches_share_the_judge_and_closing_one_leaves_it(play: PlayIt) -> None:
+    origin = play(SORT).episode
+    for code, reward in ((("xs.sort(); n = 3"), 1.0), ("n = 3", 0.5), ("pass", 0.0)):
+        (branch,) = forked(origin, trusted=True)
+        (twig,) = forked(branch, trusted=True)
+        run(branch.step_steps(python(code)))
+        assert run(branch.step_steps("done")).reward == reward
+        assert branch._judge is None
+        branch.close()
+        assert run(twig.step_steps("done")).reward == 0.0
+        twig.close()
+    (alone,) = forked(origin)
+    run(alone.step_steps("done"))
+    assert alone._judge is not None
+    assert alone._judge is not origin._judge
+    alone.close()
+
+
+def test_what_cannot_be_branched_is_told(play: PlayIt) -> None:
+    over = play(SORT, "done").episode
+    with pytest.raises(RuntimeError, match="the episode is over"):
+        forked(over)
+    busy = play(
+        SORT, python("import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()")
+    )
+    with pytest.raises(Fault, match="left 1 threads running"):
+        forked(busy.episode)
