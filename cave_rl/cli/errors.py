@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from cave_rl.cli.init import ScaffoldError
 from cave_rl.confinement import ConfinementError
 from cave_rl.runtime.errors import Fault
 from cave_rl.runtime.extras import advice
@@ -23,6 +24,7 @@ EXPECTED = (
     ConfigError,
     ChatTemplateError,
     ModelError,
+    ScaffoldError,
     ModuleNotFoundError,
 )
 
