@@ -1,12 +1,13 @@
 """Tasks: what is asked and what must be true; suites of them; and the loop that plays one.
 
-`task` is the data, `suite` generates and splits it, `registry` finds suites by name, `episode` is the turn loop. See
-`docs/tasks.md`.
+`task` is the data, `suite` generates and splits it, `registry` finds suites by name, `rows` makes a dataset of one,
+`episode` is the turn loop. See `docs/tasks.md`.
 """
 
 from cave_rl.tasks.config import EpisodeConfig, PromptConfig, RulesConfig
 from cave_rl.tasks.episode import Episode, StepResult
 from cave_rl.tasks.registry import find, names, register
+from cave_rl.tasks.rows import Row, draw_rows, task_of
 from cave_rl.tasks.suite import SPLITS, Family, Split, Suite, SuiteError, split_of
 from cave_rl.tasks.task import NearMiss, Task, TaskError, Turn
 
@@ -17,6 +18,7 @@ __all__ = [
     "Family",
     "NearMiss",
     "PromptConfig",
+    "Row",
     "RulesConfig",
     "Split",
     "StepResult",
@@ -25,8 +27,10 @@ __all__ = [
     "Task",
     "TaskError",
     "Turn",
+    "draw_rows",
     "find",
     "names",
     "register",
     "split_of",
+    "task_of",
 ]

@@ -23,15 +23,21 @@ True
 from __future__ import annotations
 
 import hashlib
+import itertools
 import random
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args, overload
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args, overload
 
 from cave_rl.runtime.extras import advice
 from cave_rl.runtime.nearest import nearest
+from cave_rl.tasks.config import PromptConfig
 from cave_rl.tasks.task import Task, TaskError
+
+if TYPE_CHECKING:
+    import datasets
 
 Split = Literal["train", "validation", "test", "heldout"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -143,6 +149,11 @@ class Suite:
             raise SuiteError(f"{self.name} has no family in split {split!r}{wanted}")
         return left
 
+    def turns(self, families: Sequence[str], rng: random.Random | None = None) -> Iterator[str]:
+        """Which family's turn it is, without end: round after round, each in an order that `rng` draws if given."""
+        while families:
+            yield from families if rng is None else rng.sample(families, len(families))
+
     def task(self, split: Split, family: str, index: int) -> Task:
         """The task number `index` of a family in a split; a pure function of its arguments.
 
@@ -167,11 +178,42 @@ class Suite:
         Raises:
             SuiteError: no such split or family, or the split has no family.
         """
-        chosen = self.select(split, families=families)
-        count = 0
-        while n is None or count < n:
-            yield self.task(split, chosen[count % len(chosen)], count // len(chosen))
-            count += 1
+        indices: Counter[str] = Counter()
+        for family in itertools.islice(self.turns(self.select(split, families=families)), n):
+            yield self.task(split, family, indices[family])
+            indices[family] += 1
+
+    def to_dataset(
+        self,
+        split: Split,
+        n: int,
+        *,
+        families: Sequence[str] | None = None,
+        tags: Sequence[str] = (),
+        seed: int = 0,
+        prompt: PromptConfig | None = None,
+    ) -> datasets.Dataset:
+        """`n` tasks of a split as a `datasets.Dataset`, as TRL wants it; `cave_rl.tasks.rows` has the columns.
+
+        Args:
+            split: of which split.
+            n: how many.
+            families: only these families.
+            tags: only families with all of these tags.
+            seed: draws the order, the tasks and the seeds of the environments.
+            prompt: how the tasks are put.
+
+        Raises:
+            SuiteError: no family fits, one has too few distinct tasks, or `datasets` is not installed.
+        """
+        from cave_rl.tasks.rows import draw_rows
+
+        try:
+            import datasets
+        except ModuleNotFoundError as error:
+            raise SuiteError(advice("datasets") or str(error)) from error
+        rows = draw_rows(self, split, n, families=families, tags=tags, seed=seed, prompt=prompt)
+        return datasets.Dataset.from_list(rows)
 
     def _make(self, name: str, seed: int) -> Task:
         family = self.families[name]
