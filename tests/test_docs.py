@@ -63,6 +63,13 @@ def test_examples_run(example: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
 
 
+@pytest.mark.parametrize("package", sorted(each.parent.name for each in (ROOT / "examples").glob("*/__main__.py")))
+def test_example_packages_run(package: str) -> None:
+    command = [sys.executable, "-m", package]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, cwd=ROOT / "examples")
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
 def test_links_lead_somewhere() -> None:
     for page in PAGES:
         for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
