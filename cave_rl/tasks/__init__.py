@@ -1,11 +1,14 @@
 """Tasks: what is asked and what must be true; suites of them; and the loop that plays one.
 
-`task` is the data, `suite` generates and splits it, `registry` finds suites by name, `rows` makes a dataset of one,
-`episode` is the turn loop. See `docs/tasks.md`.
+`task` is the data, `suite` generates and splits it, `mixture` makes one suite of several, `registry` finds suites by
+name, `rows` makes a dataset of one, `curriculum` says which family is next, `episode` is the turn loop. See
+`docs/tasks.md`.
 """
 
 from cave_rl.tasks.config import EpisodeConfig, PromptConfig, RulesConfig
+from cave_rl.tasks.curriculum import Arm, Curriculum
 from cave_rl.tasks.episode import Episode, StepResult
+from cave_rl.tasks.mixture import Mixture
 from cave_rl.tasks.registry import find, names, register
 from cave_rl.tasks.rows import Row, draw_rows, task_of
 from cave_rl.tasks.suite import SPLITS, Family, Split, Suite, SuiteError, split_of
@@ -13,9 +16,12 @@ from cave_rl.tasks.task import NearMiss, Task, TaskError, Turn
 
 __all__ = [
     "SPLITS",
+    "Arm",
+    "Curriculum",
     "Episode",
     "EpisodeConfig",
     "Family",
+    "Mixture",
     "NearMiss",
     "PromptConfig",
     "Row",

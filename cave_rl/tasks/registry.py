@@ -34,9 +34,15 @@ def names() -> list[str]:
 def find(name: str) -> Suite:
     """A suite by name (`Types-v0`, with or without `cave_rl/`) or by path (`my_suite.tasks:suite`).
 
+    Several make a mixture, with their weights: `2*Types-v0 + my_suite.tasks:suite`.
+
     Raises:
         SuiteError: there is none; the message names the nearest.
     """
+    if "+" in name:
+        from cave_rl.tasks.mixture import parse  # which finds its parts here
+
+        return parse(name)
     key = name.removeprefix("cave_rl/")
     if key in _registered:
         return _registered[key]
