@@ -16,12 +16,13 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cave_rl.cli import doctor, errors, evaluate, init, show, suites, train
+from cave_rl.cli import doctor, errors, evaluate, export, init, show, suites, train
 
 VERBS: dict[str, Callable[..., None]] = {
     "list": suites.list_suites,
     "show": show.show,
     "init": init.init,
+    "export": export.export,
     "doctor": doctor.doctor,
     "train": train.train,
     "eval": evaluate.evaluate,

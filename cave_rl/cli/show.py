@@ -7,6 +7,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from cave_rl.cli import output, play
+from cave_rl.cli.suites import first_split
 from cave_rl.confinement import Confinement, Level
 from cave_rl.runtime.nearest import nearest
 from cave_rl.tasks import registry
@@ -79,7 +80,7 @@ def _choose(suite: Suite, path: str | None, split: str | None, index: int) -> tu
     """
     family, _, number = (path or "").partition("/")
     if not family:
-        chosen = cast(Split, split or "train")
+        chosen = cast(Split, split or next((each for each in SPLITS if suite.names(each)), "train"))
         names = suite.names(chosen)
         if not names:
             raise SuiteError(f"{suite.name} has no family in split {chosen!r}")
@@ -94,7 +95,7 @@ def _choose(suite: Suite, path: str | None, split: str | None, index: int) -> tu
         raise SuiteError(
             f"family {family!r} of {suite.name} is held out: it has no tasks in split {split!r}, only in heldout"
         )
-    return cast(Split, split or ("heldout" if held_out else "train")), family, int(number or index)
+    return cast(Split, split or first_split(suite, family)), family, int(number or index)
 
 
 def _turn(turn: Turn) -> dict[str, Any]:

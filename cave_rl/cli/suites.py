@@ -8,7 +8,7 @@ import typer
 
 from cave_rl.cli import output
 from cave_rl.tasks import registry
-from cave_rl.tasks.suite import SPLITS, Suite, SuiteError
+from cave_rl.tasks.suite import SPLITS, Split, Suite, SuiteError
 
 
 def list_suites(
@@ -26,6 +26,7 @@ def list_suites(
         cave-rl list
         cave-rl list --families Types-v0
         cave-rl list --families my_suite.tasks:suite
+        cave-rl list --families tasks.jsonl
         cave-rl list --json | jq '.[].name'
     """
     if families is not None:
@@ -65,9 +66,9 @@ def _list_families(suite: Suite, json: bool) -> None:
     found = [
         {
             "name": family.name,
-            "splits": ["heldout"] if family.held_out else [split for split in SPLITS if split != "heldout"],
+            "splits": [split for split in SPLITS if family.name in suite.names(split)],
             "tags": list(family.tags),
-            "example": _example(suite, family.name, family.held_out),
+            "example": _example(suite, family.name),
         }
         for family in suite.families.values()
     ]
@@ -81,10 +82,15 @@ def _list_families(suite: Suite, json: bool) -> None:
         output.table(["family", "", "tags", "asks, for example"], rows)
 
 
-def _example(suite: Suite, family: str, held_out: bool) -> str:
+def first_split(suite: Suite, family: str) -> Split:
+    """The first split in which a suite has tasks of a family."""
+    return next(split for split in SPLITS if family in suite.names(split))
+
+
+def _example(suite: Suite, family: str) -> str:
     """What a task of the family asks, on one line."""
     try:
-        task = suite.task("heldout" if held_out else "train", family, 0)
+        task = suite.task(first_split(suite, family), family, 0)
     except SuiteError as error:
         if isinstance(error.__cause__, ImportError):
             return f"(needs {error.__cause__.name})"
