@@ -14,6 +14,7 @@ from cave_rl.rewards.assertions import Assertion
 from cave_rl.rewards.statements import Statements
 from cave_rl.runtime.nearest import nearest
 from cave_rl.runtime.primitives import Function, Type, Variable
+from cave_rl.runtime.transfer import hide
 from cave_rl.tasks.static.fixed import StaticSuite
 from cave_rl.tasks.static.portable import PortableError, from_json, permitted, resolve
 from cave_rl.tasks.static.schema import FUNCTION, StaticError, TaskLine, TurnLine, assertion_data, at, explain, kinds
@@ -28,7 +29,7 @@ OURS = "cave_rl.suites"
 
 
 def load(file: str | Path, *, allow: Iterable[str] = (), setup: bool = False, name: str | None = None) -> StaticSuite:
-    """The suite that a file holds.
+    """The suite that a file holds. No rollout of this process may read the file from now on.
 
     Args:
         file: what `dump` wrote.
@@ -41,6 +42,7 @@ def load(file: str | Path, *, allow: Iterable[str] = (), setup: bool = False, na
     """
     reader = Reader(allow=[OURS, *allow], setup=setup)
     found: list[tuple[str, Task]] = []
+    hide(file)
     try:
         lines = Path(file).read_text(encoding="utf-8").split("\n")
     except OSError as error:

@@ -396,3 +396,26 @@ def with_gold(turn: Turn, cell: str) -> Turn:
 
 def episode_of(task: Task, pool: Pool) -> Any:
     return Episode(task, pool=pool, config=EpisodeConfig())
+
+
+def test_no_rollout_may_read_the_file_though_it_lies_in_a_package_that_it_may_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pool: Pool
+) -> None:
+    package = tmp_path / "site-packages" / "cave_static_shop"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "world.py").write_text("class Thing:\n    pass\n")
+    (package / "words.txt").write_text("may be read")
+    monkeypatch.syspath_prepend(package.parent)
+    look = f"n = [open(file).read()[:3] for file in ({str(package / 'words.txt')!r}, {str(package / 'tasks.jsonl')!r})]"
+    task = numbered(1).but(turns=[with_gold(numbered(1).turns[0], look)])
+    file = package / "tasks.jsonl"
+    dump([task], file, split="test")
+    data = json.loads(file.read_text())
+    file.write_text(json.dumps({**data, "types": [{"type": "cave_static_shop.world:Thing"}]}))
+    (back,) = load(file, allow=["cave_static_shop"]).tasks("test")
+    (rollout,) = play_messages([episode_of(back, pool)], gold)
+    assert rollout.outcomes[0] == "error"
+    said = rollout.episode.messages[-2]["content"]
+    assert "PermissionError" in said
+    assert "tasks.jsonl" in said
