@@ -55,8 +55,10 @@ __all__ = [
     "deleted",
     "envs",
     "equals",
+    "frame_equals",
     "not_called",
     "register",
     "rewards",
     "satisfies",
+    "table_contains",
 ]

@@ -16,12 +16,14 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cave_rl.cli import doctor, errors, evaluate, play, report, show, suites, train, validate
+from cave_rl.cli import doctor, errors, evaluate, export, init, play, report, show, suites, train, validate
 
 VERBS: dict[str, Callable[..., None]] = {
     "list": suites.list_suites,
     "show": show.show,
     "validate": validate.validate,
+    "init": init.init,
+    "export": export.export,
     "doctor": doctor.doctor,
     "train": train.train,
     "eval": evaluate.evaluate,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from cave_rl.cli.init import ScaffoldError
 from cave_rl.confinement import ConfinementError
 from cave_rl.evaluation.report import ReportError
 from cave_rl.runtime.errors import Fault
@@ -25,6 +26,7 @@ EXPECTED = (
     ChatTemplateError,
     ModelError,
     ReportError,
+    ScaffoldError,
     ModuleNotFoundError,
 )
 

@@ -16,7 +16,7 @@ def pick(suite: Suite, path: str | None, split: str | None, index: int) -> tuple
     """
     family, _, number = (path or "").partition("/")
     if not family:
-        chosen = cast(Split, split or "train")
+        chosen = cast(Split, split or next((each for each in SPLITS if suite.names(each)), "train"))
         names = suite.names(chosen)
         if not names:
             raise SuiteError(f"{suite.name} has no family in split {chosen!r}")
@@ -31,4 +31,4 @@ def pick(suite: Suite, path: str | None, split: str | None, index: int) -> tuple
         raise SuiteError(
             f"family {family!r} of {suite.name} is held out: it has no tasks in split {split!r}, only in heldout"
         )
-    return cast(Split, split or ("heldout" if held_out else "train")), family, int(number or index)
+    return cast(Split, split or suite.first_split(family)), family, int(number or index)

@@ -26,6 +26,7 @@ def list_suites(
         cave-rl list
         cave-rl list --families Types-v0
         cave-rl list --families my_suite.tasks:suite
+        cave-rl list --families tasks.jsonl
         cave-rl list --json | jq '.[].name'
     """
     if families is not None:
@@ -65,9 +66,9 @@ def _list_families(suite: Suite, json: bool) -> None:
     found = [
         {
             "name": family.name,
-            "splits": ["heldout"] if family.held_out else [split for split in SPLITS if split != "heldout"],
+            "splits": [split for split in SPLITS if family.name in suite.names(split)],
             "tags": list(family.tags),
-            "example": _example(suite, family.name, family.held_out),
+            "example": _example(suite, family.name),
         }
         for family in suite.families.values()
     ]
@@ -81,10 +82,10 @@ def _list_families(suite: Suite, json: bool) -> None:
         output.table(["family", "", "tags", "asks, for example"], rows)
 
 
-def _example(suite: Suite, family: str, held_out: bool) -> str:
+def _example(suite: Suite, family: str) -> str:
     """What a task of the family asks, on one line."""
     try:
-        task = suite.task("heldout" if held_out else "train", family, 0)
+        task = suite.task(suite.first_split(family), family, 0)
     except SuiteError as error:
         if isinstance(error.__cause__, ImportError):
             return f"(needs {error.__cause__.name})"

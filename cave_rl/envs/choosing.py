@@ -43,22 +43,29 @@ class Chooser:
             SuiteError: an unknown option, one that does not fit, or a task that is not there.
         """
         options = dict(options or {})
-        family, index, run = (int(rng.integers(bound)) for bound in (max(1, len(self._families)), _INDICES, 2**31))
+        drawn = self.suite.pick(self._families, rng) if self.suite is not None else ""
+        index, run = (int(rng.integers(bound)) for bound in (_INDICES, 2**31))
         given = options.pop("task", None)
-        name, number = options.pop("family", None), options.pop("index", None)
+        name, number, level = (options.pop(key, None) for key in ("family", "index", "difficulty"))
         if options:
-            raise SuiteError(f"unknown reset option {next(iter(options))!r}: task, family, index")
+            raise SuiteError(f"unknown reset option {next(iter(options))!r}: task, family, index, difficulty")
         if given is not None and not isinstance(given, Task):
             raise SuiteError(f"options['task'] is a Task, not {type(given).__name__}")
         single = given if given is not None else self._task
         if single is not None:
-            if name is not None or number is not None:
-                raise SuiteError("options['family'] and options['index'] choose from a suite: here a task is given")
+            if any(each is not None for each in (name, number, level)):
+                raise SuiteError("family, index and difficulty choose from a suite: here a task is given")
             return single, run
         if name is not None and not isinstance(name, str):
             raise SuiteError(f"options['family'] is a family's name, not {name!r}")
         if number is not None and (not isinstance(number, (int, np.integer)) or number < 0):
             raise SuiteError(f"options['index'] is a task's number in its family, from 0, not {number!r}")
+        if level is not None and not isinstance(level, (int, np.integer)):
+            raise SuiteError(f"options['difficulty'] is a level of the family, a whole number, not {level!r}")
         assert self.suite is not None
-        chosen = self._families[family] if name is None else name
-        return self.suite.task(self._split, chosen, index if number is None else int(number)), run
+        return self.suite.task(
+            self._split,
+            drawn if name is None else name,
+            index if number is None else int(number),
+            difficulty=None if level is None else int(level),
+        ), run

@@ -42,7 +42,7 @@ class CaveEnv(gymnasium.Env[str, str]):
     >>> env.close()
 
     Args:
-        suite: a suite, its name, or `module:attribute`.
+        suite: a suite or mixture, its name, or `module:attribute`.
         task: a single task instead of a suite.
         split: which of the suite's tasks are drawn.
         families: only these families of the suite.
@@ -100,7 +100,8 @@ class CaveEnv(gymnasium.Env[str, str]):
 
         Args:
             seed: draws the task and seeds the runtime; the same seed gives the same episode, byte for byte.
-            options: `task` (a `Task`), or `family` and `index` of a task of the split; else the seed draws one.
+            options: `task` (a `Task`), or `family`, `index` and `difficulty` of a task of the split; else the seed
+                draws one.
 
         Returns:
             The first user message's content, and `info`.

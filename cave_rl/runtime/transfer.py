@@ -79,9 +79,17 @@ def holds_answers(module: types.ModuleType | None) -> bool:
     return module is not None and any(_marked(value) for value in list(vars(module).values()))
 
 
+def hide(file: str | os.PathLike[str]) -> None:
+    """Keeps a file of tasks, which is no module, from every rollout that is set up from now on."""
+    _hidden.add(os.path.realpath(file))
+
+
 def answer_files() -> list[str]:
-    """The files, bytecode included, of all loaded modules that hold tasks or assertions: no rollout may read them."""
-    found: list[str] = []
+    """The files of tasks and assertions, which no rollout may read.
+
+    Those are the files, bytecode included, of all loaded modules that hold some, and what was hidden.
+    """
+    found = sorted(_hidden)
     for name, module in list(sys.modules.items()):
         if not isinstance(module, types.ModuleType) or name.partition(".")[0] in sys.stdlib_module_names:
             continue
@@ -93,6 +101,7 @@ def answer_files() -> list[str]:
     return found
 
 
+_hidden: set[str] = set()
 _looked_at: dict[str, tuple[int | None, int, bool]] = {}
 
 

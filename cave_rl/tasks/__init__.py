@@ -1,23 +1,31 @@
 """Tasks: what is asked and what must be true; suites of them; and the loop that plays one.
 
-`task` is the data, `suite` generates and splits it, `registry` finds suites by name, `episode` is the turn loop,
-`validation` tells whether a suite is sound. See `docs/tasks.md`.
+`task` is the data, `suite` generates and splits it, `mixture` makes one suite of several, `registry` finds suites by
+name, `rows` makes a dataset of one, `curriculum` says which family is next, `episode` is the turn loop, `validation`
+tells whether a suite is sound. See `docs/tasks.md`.
 """
 
 from cave_rl.tasks.config import EpisodeConfig, PromptConfig, RulesConfig
+from cave_rl.tasks.curriculum import Arm, Curriculum
 from cave_rl.tasks.episode import Episode, StepResult
+from cave_rl.tasks.mixture import Mixture
 from cave_rl.tasks.registry import find, names, register
+from cave_rl.tasks.rows import Row, draw_rows, task_of
 from cave_rl.tasks.suite import SPLITS, Family, Split, Suite, SuiteError, split_of
 from cave_rl.tasks.task import NearMiss, Task, TaskError, Turn
 from cave_rl.tasks.validation import validate
 
 __all__ = [
     "SPLITS",
+    "Arm",
+    "Curriculum",
     "Episode",
     "EpisodeConfig",
     "Family",
+    "Mixture",
     "NearMiss",
     "PromptConfig",
+    "Row",
     "RulesConfig",
     "Split",
     "StepResult",
@@ -26,9 +34,11 @@ __all__ = [
     "Task",
     "TaskError",
     "Turn",
+    "draw_rows",
     "find",
     "names",
     "register",
     "split_of",
+    "task_of",
     "validate",
 ]

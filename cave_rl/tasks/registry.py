@@ -34,9 +34,20 @@ def names() -> list[str]:
 def find(name: str) -> Suite:
     """A suite by name (`Types-v0`, with or without `cave_rl/`) or by path (`my_suite.tasks:suite`).
 
+    Several make a mixture, with their weights: `2*Types-v0 + my_suite.tasks:suite`. A file of tasks is a suite, too:
+    `tasks.jsonl`, if it needs nothing that `cave_rl.tasks.static.load` must be allowed.
+
     Raises:
         SuiteError: there is none; the message names the nearest.
     """
+    if "+" in name:
+        from cave_rl.tasks.mixture import parse  # which finds its parts here
+
+        return parse(name)
+    if name.endswith(".jsonl"):
+        from cave_rl.tasks import static
+
+        return static.load(name)
     key = name.removeprefix("cave_rl/")
     if key in _registered:
         return _registered[key]

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import copy
 import functools
-import itertools
 import os
-import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -26,7 +24,8 @@ from cave_rl.runtime.nearest import nearest
 from cave_rl.runtime.pool import Pool
 from cave_rl.tasks.config import EpisodeConfig
 from cave_rl.tasks.episode import Episode
-from cave_rl.tasks.suite import Suite, SuiteError
+from cave_rl.tasks.rows import Row, draw_rows
+from cave_rl.tasks.suite import Suite
 from cave_rl.training.config import ConfigError, TrainConfig
 
 # Renders what SmolLM2's own template renders, and tool calls too: TRL asks every environment's template for that, even
@@ -39,9 +38,6 @@ TOOL_TEMPLATE = """{%- for m in messages -%}
 {{- '<|im_end|>\\n' -}}
 {%- endfor -%}
 {%- if add_generation_prompt -%}{{ '<|im_start|>assistant\\n' }}{%- endif -%}"""
-
-_ATTEMPTS = 1000
-"""Tasks of a family that are looked at for one that is new."""
 
 
 class TrainerBackend:
@@ -77,12 +73,11 @@ class Setting:
         self.pool = pool
         self.config = config
         self.traces_path = traces_path
-        # the rollouts of a group share one Task
-        self.task = functools.lru_cache(maxsize=128)(functools.partial(suite.task, "train"))
+        self._task = functools.lru_cache(maxsize=128)(suite.task)  # the rollouts of a group share one Task
 
     def episode(self, row: dict[str, Any]) -> Episode:
         """The episode of a dataset row: a pure function of it, so the rollouts of a group begin in one state."""
-        task = self.task(row["family"], row["index"])
+        task = self._task(row["split"], row["family"], row["index"])
         examples = self.suite.examples
         return Episode(task, pool=self.pool, config=self.config, seed=row["seed"], examples=examples)
 
@@ -95,11 +90,10 @@ def environment_class(setting: Setting) -> type:
             self._row: dict[str, Any] = {}
             self._rollout: Rollout | None = None
 
-        def reset(self, **row: Any) -> str:
+        def reset(self, **row: Any) -> None:  # what it returned would be added to the prompt, which is whole
             if self._rollout is not None:
                 self._rollout.episode.close()
             self._row, self._rollout = row, None
-            return setting.task(row["family"], row["index"]).turns[0].query
 
         def get_reward(self) -> float | None:
             return None if self._rollout is None else self._rollout.reward
@@ -182,39 +176,20 @@ def _kind(name: str, reads: Iterable[str]) -> str:
     return next((name.removeprefix(f"{each} ") for each in reads if name.startswith(f"{each} ")), name)
 
 
-def rows(suite: Suite, config: TrainConfig) -> list[dict[str, Any]]:
-    """The training set: one row a group, families in turn in an order drawn by the seed.
-
-    No task comes twice, and none that is among the suite's examples.
+def rows(suite: Suite, config: TrainConfig) -> list[Row]:
+    """The training set: one row a group.
 
     Raises:
         SuiteError: no family fits, or one has too few distinct tasks.
     """
-    rng = random.Random(config.seed)
-    names = suite.select("train", families=config.suite.families, tags=config.suite.tags)
-    indices = {name: itertools.count(config.seed * 1_000_000) for name in names}
-    met = {task.content for task in suite.examples}
-    found: list[dict[str, Any]] = []
-    while True:
-        for family in rng.sample(names, len(names)):
-            if len(found) == config.train.steps * config.train.groups:
-                return found
-            index = _unmet(suite, family, indices[family], met)
-            # TRL appends what reset() returns, for its own logs: the prompt that the model sees is the episode's
-            prompt = [{"role": "user", "content": ""}]
-            found.append({"prompt": prompt, "family": family, "index": index, "seed": rng.randrange(2**31)})
-
-
-def _unmet(suite: Suite, family: str, indices: Iterator[int], met: set[str]) -> int:
-    """The next number of a family whose task was not met; it is from now on."""
-    for index in itertools.islice(indices, _ATTEMPTS):
-        content = suite.task("train", family, index).content
-        if content not in met:
-            met.add(content)
-            return index
-    raise SuiteError(
-        f"family {family!r} of {suite.name} gave no new task in {_ATTEMPTS} tries: it has too few distinct tasks for "
-        "train.steps * train.groups; let it draw from more, or train on fewer"
+    return draw_rows(
+        suite,
+        "train",
+        config.train.steps * config.train.groups,
+        families=config.suite.families,
+        tags=config.suite.tags,
+        seed=config.seed,
+        prompt=config.env.prompt,
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from cave_rl.rewards import equals
 from cave_rl.runtime import Variable
-from cave_rl.tasks import Suite, SuiteError, Task, TaskError, Turn, find, names, register, split_of
+from cave_rl.tasks import Split, Suite, SuiteError, Task, TaskError, Turn, find, names, register, split_of
 
 SCRIPT = """
 from tests.tasks.test_suite import made
@@ -158,3 +158,71 @@ def test_registered_and_installed_suites_are_found_by_name_or_path() -> None:
     assert find("cave_rl.suites.types.tasks:suite").name == "Types-v0"
     with pytest.raises(SuiteError, match="did you mean 'Types-v0'"):
         find("Type-v0")
+
+
+# difficulty
+
+
+def levelled() -> Suite:
+    suite = Suite("Levels-v0")
+
+    @suite.family(difficulty=(2, 5))
+    def longer(rng: random.Random, difficulty: int) -> Task:
+        xs = rng.sample(range(10**6), difficulty)
+        return Task([Turn("Sort xs.", equals("xs", sorted(xs)), changes=["xs"])], [Variable("xs", xs)])
+
+    @suite.family
+    def plain(rng: random.Random) -> Task:
+        n = rng.randrange(10**6)
+        return Task([Turn("Double n.", equals("n", 2 * n))], [Variable("n", n)], difficulty=7.5)
+
+    @suite.family(difficulty=(1, 2))
+    def tells(rng: random.Random, difficulty: int) -> Task:
+        n = rng.randrange(10**6)
+        return Task([Turn("Double n.", equals("n", 2 * n))], [Variable("n", n)], difficulty=10 * difficulty)
+
+    return suite
+
+
+@pytest.mark.parametrize("split", ["train", "test", "validation"])
+def test_a_level_that_is_asked_for_is_made(split: Split) -> None:
+    for level in (2, 3, 4, 5):
+        tasks = [levelled().task(split, "longer", index, difficulty=level) for index in range(10)]
+        assert {(len(task.variables[0].value), task.difficulty, split_of(task)) for task in tasks} == {
+            (level, level, split)
+        }
+        assert len({task.content for task in tasks}) == 10
+        assert [task.id for task in tasks] == [
+            levelled().task(split, "longer", index, difficulty=level).id for index in range(10)
+        ]
+
+
+def test_where_no_level_is_asked_for_they_are_spread() -> None:
+    tasks = [levelled().task("train", "longer", index) for index in range(80)]
+    assert {task.difficulty for task in tasks} == {2, 3, 4, 5}
+    assert all(len(task.variables[0].value) == task.difficulty for task in tasks)
+
+
+def test_what_a_task_says_of_its_difficulty_stands() -> None:
+    assert levelled().task("train", "plain", 0).difficulty == 7.5
+    assert levelled().task("train", "tells", 0, difficulty=2).difficulty == 20
+    assert made().task("train", "sort", 0).difficulty is None
+
+
+@pytest.mark.parametrize(
+    ("family", "level", "told"),
+    [
+        ("longer", 6, "'longer' has the levels 2 to 5, not 6"),
+        ("longer", 1, "'longer' has the levels 2 to 5, not 1"),
+        ("plain", 1, "'plain' takes no difficulty"),
+    ],
+)
+def test_a_level_that_a_family_does_not_have_is_told(family: str, level: int, told: str) -> None:
+    with pytest.raises(SuiteError, match=told):
+        levelled().task("train", family, 0, difficulty=level)
+
+
+@pytest.mark.parametrize("levels", [(5, 1), (1,), (1, 2, 3)])
+def test_levels_are_a_range(levels: object) -> None:
+    with pytest.raises(SuiteError, match="easiest and the hardest level"):
+        Suite("Wrong-v0").family(difficulty=levels)  # type: ignore[call-overload]

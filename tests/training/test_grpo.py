@@ -270,9 +270,8 @@ def test_the_environment_has_two_public_methods(pool: Pool) -> None:
     public = {name for name, _ in inspect.getmembers(made, inspect.isfunction) if not name.startswith("_")}
     assert public == {"reset", "get_reward"}
     environment = made()
-    task = tiny.suite.task("train", "put", 5)
-    row = {"family": "put", "index": 5, "seed": 1, "prompt": []}
-    assert [environment.reset(**row), environment.reset(**row)] == [task.turns[0].query] * 2
+    row = {"split": "train", "family": "put", "index": 5, "seed": 1, "prompt": []}
+    assert [environment.reset(**row), environment.reset(**row)] == [None, None], "TRL would add it to the prompt"
     assert environment.get_reward() is None, "nothing was played"
 
 
@@ -282,7 +281,7 @@ def test_an_episode_is_a_pure_function_of_its_row(pool: Pool) -> None:
     def look(episode: Episode) -> str:
         return fenced("import random\nprint(x, random.random(), hash('x'))") if not episode.turn_steps else "Done."
 
-    row = {"family": "put", "index": 3, "seed": 7}
+    row = {"split": "train", "family": "put", "index": 3, "seed": 7}
     same = play_messages([setting.episode(row) for _ in range(3)], look)
     (other,) = play_messages([setting.episode({**row, "seed": 8})], look)
     said = [rollout.episode.messages[3]["content"] for rollout in [*same, other]]
@@ -295,7 +294,7 @@ def test_an_episode_is_a_pure_function_of_its_row(pool: Pool) -> None:
 def test_the_rollouts_of_a_group_share_one_task(pool: Pool) -> None:
     """Only the object: what they do to their state is their own."""
     setting = grpo.Setting(tiny.suite, pool, tiny.COMPACT, None)
-    row = {"family": "put", "index": 3, "seed": 7}
+    row = {"split": "train", "family": "put", "index": 3, "seed": 7}
     one, same, other = (setting.episode(each) for each in (row, row, {**row, "index": 4}))
     assert one.task is same.task is not other.task
 

@@ -131,8 +131,7 @@ def _jobs(suite: Suite, tasks: int, split: Split | None, families: Sequence[str]
     else:
         chosen = list(suite.families if families is None else families)
     for family in chosen:
-        held_out = family in suite.families and suite.families[family].held_out
-        own: Split = split or ("heldout" if held_out else "train")
+        own = split or suite.first_split(family)
         suite.select(own, families=[family])
         for index in range(tasks):
             make = _maker(suite, own, family, index)
