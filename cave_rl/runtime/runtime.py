@@ -88,6 +88,7 @@ class Runtime(Process):
             nonce, world = os.urandom(frames.NONCE_BYTES), self.world
             request = {"code": code, "diff": diff}
             if world is not None:
+                world.quiet()
                 self._calls.begin(limits)
                 request["nonce"] = nonce
             self._channel.send(frames.EXECUTE, request, nonce=nonce)
@@ -145,8 +146,14 @@ class Runtime(Process):
         """The conversation of `claim`. What is hosted is told by the World, whatever the runtime has under its name."""
         limits = limits or Limits()
         self.check_alive()
-        hosted = sorted(self.setup.hosted_names.intersection(names)) if self.world is not None else []
-        told = (yield from self.world.claim_steps(hosted, limits.claim_bytes)) if self.world and hosted else {}
+        hosted = sorted(self.setup.hosted_names.intersection(names))
+        told: dict[str, bytes] = {}
+        if hosted and self.world is not None:
+            try:
+                told = yield from self.world.claim_steps(hosted, limits.claim_bytes)
+            except RuntimeGone as lost:
+                self.lose(lost)
+                raise
         wanted = sorted(set(names).difference(hosted))
         if hosted and not wanted:
             return told

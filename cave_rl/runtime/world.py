@@ -18,6 +18,9 @@ from cave_rl.runtime.transfer import pack_bytes
 LOOK_S, MOST_WALL = 0.05, 10
 """A process at its wall limit that is ready to run is looked at again, up to so many times the limit."""
 
+CLAIM_S = 20.0
+"""CPU seconds within which a World must tell its state."""
+
 _OUTPUT = 1 << 20
 
 
@@ -64,14 +67,15 @@ class World(Process):
         """The state of hosted objects, as claims.
 
         Raises:
-            Fault: the World is gone.
+            Fault: the World had ended before.
+            RuntimeGone: it could not tell it: the rollout made more of it than can be told.
         """
         self._check()
+        deadline = Deadline(CLAIM_S, time.monotonic() + MOST_WALL * ANSWER_S, 0.1)
         try:
-            claimed: dict[str, bytes] = yield from self.ask(frames.CLAIM, {"names": names, "most": most}, ANSWER_S)
+            return (yield from self._answer_steps(frames.CLAIM, {"names": names, "most": most}, deadline))
         except RuntimeGone as gone:
-            raise Fault(f"the hosted objects did not tell their state: {gone}\n{self.said()}".rstrip()) from gone
-        return claimed
+            raise RuntimeGone("crashed", f"the state of its hosted objects could not be told: {gone.detail}") from gone
 
     def event_steps(self, source: str, deadline: Deadline) -> Steps[None]:
         """Runs source with the hosted objects under their names.
