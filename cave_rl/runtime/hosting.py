@@ -28,7 +28,7 @@ from cave_rl.runtime.codec import (
     decode,
     encode_or_digest,
 )
-from cave_rl.runtime.inside import frames, payload, proxies, seeding, zygote
+from cave_rl.runtime.inside import clock, frames, payload, proxies, seeding, zygote
 from cave_rl.runtime.inside.branching import Branching, take_files
 from cave_rl.runtime.inside.encode import Encoder, encode, type_name
 from cave_rl.runtime.inside.encode_containers import plan_of
@@ -43,6 +43,8 @@ class Hosting:
     """The service of a World."""
 
     def __init__(self, brief: dict[str, Any]) -> None:
+        if brief["clock"] is not None:
+            clock.stand_still(*brief["clock"])
         self._objects: dict[str, Any] = dict(brief["objects"])
         self._types = dict(brief["types"])
         self._names = {cls: name for name, cls in brief["classes"].items()}

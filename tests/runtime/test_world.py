@@ -364,6 +364,21 @@ def test_closing_a_runtime_ends_its_world(banks: Template[Runtime]) -> None:
     assert descriptors() == before
 
 
+def test_closing_a_template_ends_that_of_its_worlds(base: Base) -> None:
+    before = descriptors()
+    template = base.template(Setup(hosted=[Hosted(bank())]))
+    runtime = template.start()
+    companion = template.companion
+    assert companion is not None
+    assert (template.live, companion.live) == (1, 1)
+    template.retire()
+    assert value(runtime, "bank.balance('a')") == "10"
+    runtime.close()
+    assert template.closed
+    assert companion.closed
+    assert settled(descriptors, before) == before
+
+
 def test_a_snapshot_waits_for_no_threads_of_the_world(base: Base) -> None:
     class Busy:
         def begin(self) -> None:
