@@ -55,9 +55,7 @@ def warm(contender: Contender, report: Report, effort: Effort) -> None:
                 contender.close()
 
 
-def _retrieve(
-    session: Session, table: Any, contender: Contender, report: Report, effort: Effort, place: Place
-) -> None:
+def _retrieve(session: Session, table: Any, contender: Contender, report: Report, effort: Effort, place: Place) -> None:
     work.same_table(session.fetch("table"), table)
     if contender.in_process:
         report.cannot("retrieve", "the caller's own object: nothing is read back", place)

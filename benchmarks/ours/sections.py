@@ -12,8 +12,8 @@ from benchmarks import sections, work
 from benchmarks.contender import Contender, Report
 from benchmarks.measure import CORES, Effort, clock, pin, placed, repeat
 from benchmarks.ours.contender import MODULES, Live, Ours
-from benchmarks.ours.tax import tax
 from benchmarks.ours.tasks import episodes, unseen
+from benchmarks.ours.tax import tax
 from benchmarks.ours.verdicts import judged_rollouts, verdict
 from cave_rl.runtime import Runtime, Setup, Template
 from cave_rl.runtime.inside import frames

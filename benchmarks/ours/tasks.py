@@ -30,11 +30,7 @@ def played_steps(episode: Episode, messages: list[str]) -> Steps[float]:
 
 def solving(task: Task) -> list[str]:
     """The messages that solve a task."""
-    return [
-        message
-        for turn in task.turns
-        for message in (*(f"```python\n{cell}\n```" for cell in turn.gold), "Done.")
-    ]
+    return [message for turn in task.turns for message in (*(f"```python\n{cell}\n```" for cell in turn.gold), "Done.")]
 
 
 def episodes(report: Report, effort: Effort) -> None:

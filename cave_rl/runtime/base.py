@@ -23,6 +23,7 @@ from typing import Any, Self, TypeVar
 from cave_rl.confinement import Broker, Confinement, pid_namespace_available
 from cave_rl.runtime import drive
 from cave_rl.runtime.channel import Channel
+from cave_rl.runtime.clock import check_clock
 from cave_rl.runtime.drive import Steps
 from cave_rl.runtime.errors import SpawnFault
 from cave_rl.runtime.inside import frames
@@ -150,6 +151,8 @@ class Base:
     def template_steps(self, setup: Setup, *, timeout: float = START_S) -> Steps[Template[Runtime]]:
         """The conversation of `template`."""
         setup.classes, setup.targets  # noqa: B018  # what is wrong with them is told now
+        if setup.clock is not None:
+            check_clock()
         if not setup.hosted:
             return (yield from self.serve_steps(setup.brief(), KERNEL, lambda: Runtime(setup), timeout=timeout))
         brief = setup.world_brief()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cave_rl.runtime.channel import Channel
+from cave_rl.runtime.deadline import Deadline
 from cave_rl.runtime.drive import Steps, Wait
 from cave_rl.runtime.errors import RuntimeGone
 from cave_rl.runtime.inside import frames
@@ -19,7 +20,7 @@ from cave_rl.runtime.inside.proxies import INLINE_BYTES, MOST_ARGUMENTS, MOST_BY
 from cave_rl.runtime.nearest import nearest
 from cave_rl.runtime.result import Limits
 from cave_rl.runtime.transfer import pack_bytes
-from cave_rl.runtime.world import Deadline, World
+from cave_rl.runtime.world import World
 
 MOST_IN_CELL = 1000
 MOST_CALLS = 10_000

@@ -27,7 +27,7 @@ from cave_rl.runtime.codec import (
     decode,
     encode_or_digest,
 )
-from cave_rl.runtime.inside import frames, payload, proxies, seeding, zygote
+from cave_rl.runtime.inside import clock, frames, payload, proxies, seeding, zygote
 from cave_rl.runtime.inside.branching import Branching, take_files
 from cave_rl.runtime.inside.encode import Encoder, encode, type_name
 from cave_rl.runtime.inside.encode_containers import plan_of
@@ -42,6 +42,8 @@ class Hosting:
     """The service of a World."""
 
     def __init__(self, brief: dict[str, Any]) -> None:
+        if brief["clock"] is not None:
+            clock.stand_still(*brief["clock"])
         self._objects: dict[str, Any] = dict(brief["objects"])
         self._types = dict(brief["types"])
         self._names = {cls: name for name, cls in brief["classes"].items()}
@@ -125,7 +127,8 @@ class Hosting:
             result = func(*bound.args, **bound.kwargs)
             if inspect.isawaitable(result):
                 result = self._await(result)
-            told["result"] = encode_or_digest(result, self._names, most)
+            claim = _vetted(target, result, self._injected)
+            told["result"] = claim if len(claim) <= most else encode_or_digest(result, self._injected, most)
             told["value"] = _pickled(target, result, self._injected)
         except KeyboardInterrupt:
             raise
@@ -249,15 +252,20 @@ class _ByName(pickle.Pickler):
         return proxies.blank, (name,), state, None, None, proxies.restore
 
 
-def _pickled(target: str, result: Any, injected: dict[type, str]) -> bytes:
-    """A result as the runtime will load it: exact types, and nothing that is not injected there."""
+def _vetted(target: str, result: Any, injected: dict[type, str]) -> bytes:
+    """The claim of a result, which must be whole."""
     vetting = _Vetting(tables_for(injected))
-    vetting.chunks(result)
+    claim = b"".join(vetting.chunks(result))
     if vetting.refused:
         raise TypeError(
             f"{target} returned a {vetting.refused}, which cannot cross into the runtime: return plain data, or inject "
             "the class as a Type"
         )
+    return claim
+
+
+def _pickled(target: str, result: Any, injected: dict[type, str]) -> bytes:
+    """A result as the runtime will load it."""
     file = io.BytesIO()
     try:
         _ByName(file, injected).dump(result)

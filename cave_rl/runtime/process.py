@@ -265,16 +265,6 @@ class Process:
         except OSError:
             return 0.0
 
-    def starved(self, may_use_s: float) -> bool:
-        """Whether a process at a wall limit waits for a core, not for itself: a busy host must not punish it."""
-        if self.cpu_s() >= may_use_s:
-            return False
-        try:
-            with open(f"/proc/{self.pid}/stat", "rb") as stat:
-                return stat.read().rpartition(b")")[2].split()[0] == b"R"
-        except OSError:
-            return False
-
     def threads(self) -> int:
         """How many threads the process has."""
         try:

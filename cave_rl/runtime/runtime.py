@@ -14,7 +14,9 @@ from typing import Any, Self
 
 from cave_rl.runtime import drive
 from cave_rl.runtime.calls import CallRecord, Calls
+from cave_rl.runtime.channel import Reply
 from cave_rl.runtime.codec import decode
+from cave_rl.runtime.deadline import Deadline, Watch
 from cave_rl.runtime.describe import describe_all
 from cave_rl.runtime.drive import Steps, Wait
 from cave_rl.runtime.errors import Fault, RuntimeGone
@@ -24,7 +26,7 @@ from cave_rl.runtime.process import ANSWER_S, Process
 from cave_rl.runtime.result import CellError, CellResult, Limits, Malformed, Outcome, report_of
 from cave_rl.runtime.setup import Setup
 from cave_rl.runtime.transfer import pack
-from cave_rl.runtime.world import LOOK_S, MOST_WALL, Deadline, World
+from cave_rl.runtime.world import World
 
 
 class Runtime(Process):
@@ -83,7 +85,8 @@ class Runtime(Process):
         if len(code.encode("utf-8", "surrogatepass")) > limits.code_bytes:
             detail = f"a cell holds at most {limits.code_bytes} bytes"
             return CellResult(Outcome.BLOCKED, detail=detail)
-        interrupted = used_then = 0.0
+        watch = Watch(self, Deadline(limits.cpu_s, started + limits.wall_s, limits.grace_s))
+        reply: Reply | None = None
         try:
             nonce, world = os.urandom(frames.NONCE_BYTES), self.world
             request = {"code": code, "diff": diff}
@@ -91,32 +94,21 @@ class Runtime(Process):
                 self._calls.begin(limits)
                 request["nonce"] = nonce
             self._channel.send(frames.EXECUTE, request, nonce=nonce)
-            while (reply := self._channel.poll(frames.EXECUTE, nonce, calls=world is not None)) is None or reply.call:
-                now = time.monotonic()
-                if interrupted:
-                    left = interrupted + limits.grace_s - now
-                    starved = left <= 0 and self._starved(used_then + limits.grace_s, now - interrupted, limits.grace_s)
-                else:
-                    left = min(limits.cpu_s - (self.cpu_s() - used), started + limits.wall_s - now)
-                    starved = left <= 0 and self._starved(used + limits.cpu_s, now - started, limits.wall_s)
-                left = LOOK_S if starved else left
-                if left <= 0:
-                    if interrupted:
-                        raise RuntimeGone("killed", "it ran over its limit and ignored the interrupt")
-                    interrupted, used_then = now, self.cpu_s()
-                    self.signal(signal.SIGINT)
-                elif reply is None:
-                    yield Wait(self._channel.fd, now + left)
-                if reply is not None and world is not None:
-                    until = None if interrupted else started + limits.wall_s
+            while reply is None or reply.call:
+                left = watch.left()
+                if reply is None:
+                    yield Wait(self._channel.fd, time.monotonic() + left)
+                elif world is not None:
+                    until = None if watch.interrupted else started + limits.wall_s
                     yield from self._calls.answer_steps(world, self._channel, nonce, reply.content, limits, until)
+                reply = self._channel.poll(frames.EXECUTE, nonce, calls=world is not None)
             outcome, value, error, changes, peak = report_of(reply.content)
         except Malformed as malformed:
             return self._ended(RuntimeGone("tampered", f"a malformed report: {malformed}"), limits, started, used)
         except RuntimeGone as gone:
             return self._ended(gone, limits, started, used)
         detail = ""
-        if interrupted:
+        if watch.interrupted:
             outcome, detail = Outcome.INTERRUPTED, "it ran over its limit"
         elif outcome is Outcome.INTERRUPTED:
             outcome = Outcome.ERROR  # it raised KeyboardInterrupt itself
@@ -145,8 +137,14 @@ class Runtime(Process):
         """The conversation of `claim`. What is hosted is told by the World, whatever the runtime has under its name."""
         limits = limits or Limits()
         self.check_alive()
-        hosted = sorted(self.setup.hosted_names.intersection(names)) if self.world is not None else []
-        told = (yield from self.world.claim_steps(hosted, limits.claim_bytes)) if self.world and hosted else {}
+        hosted = sorted(self.setup.hosted_names.intersection(names))
+        told: dict[str, bytes] = {}
+        if hosted and self.world is not None:
+            try:
+                told = yield from self.world.claim_steps(hosted, limits.claim_bytes)
+            except RuntimeGone as lost:
+                self.lose(lost)
+                raise
         wanted = sorted(set(names).difference(hosted))
         if hosted and not wanted:
             return told
@@ -258,10 +256,6 @@ class Runtime(Process):
                 each.close()
             raise
         return forks
-
-    def _starved(self, may_use_s: float, waited_s: float, limit_s: float) -> bool:
-        """Whether a process at a wall limit waits for a core, not for itself: a busy host must not punish it."""
-        return waited_s < MOST_WALL * limit_s and self.starved(may_use_s)
 
     def _said(self, fd: int, limits: Limits) -> str:
         return self._plain(_take(fd, limits.output_bytes))

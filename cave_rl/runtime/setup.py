@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from cave_rl.runtime.clock import moment_of
 from cave_rl.runtime.errors import SetupFault
 from cave_rl.runtime.hosted import ClassClash, classes_of, proxy_of
 from cave_rl.runtime.primitives import Function, Hosted, Primitive, Type, Variable
@@ -20,6 +22,8 @@ class Setup:
         variables, functions, types: what is injected. Instances of the types come back as instances of the task's own
             class.
         hosted: objects that live in a trusted process beside each runtime, its World.
+        clock: the moment at which the clock stands still in the runtime and its World, as a datetime or ISO 8601 text;
+            without a timezone it is what the clock shows. Needs the extra `clock`.
         run: Python source, or a function of no arguments whose returned dict of names is added; after the injection.
     """
 
@@ -28,8 +32,11 @@ class Setup:
     types: tuple[Type, ...] = ()
     run: str | Callable[[], dict[str, Any]] | None = None
     hosted: tuple[Hosted, ...] = ()
+    clock: datetime.datetime | str | None = None
 
     def __post_init__(self) -> None:
+        if self.clock is not None:
+            moment_of(self.clock)
         for name in ("variables", "functions", "types", "hosted"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
 
@@ -83,6 +90,7 @@ class Setup:
             "types": [(each.name, each.cls) for each in self.types],
             "hosted": [proxy_of(each) for each in self.hosted],
             "setup": self.run,
+            "clock": self._moment,
         }
 
     def world_brief(self) -> dict[str, Any]:
@@ -92,4 +100,9 @@ class Setup:
             "types": [(each.name, each.cls) for each in self.types],
             "classes": self.classes,
             "targets": self.targets,
+            "clock": self._moment,
         }
+
+    @property
+    def _moment(self) -> tuple[str, str] | None:
+        return None if self.clock is None else moment_of(self.clock)

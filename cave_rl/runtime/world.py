@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from cave_rl.runtime.deadline import Deadline, Watch
 from cave_rl.runtime.drive import Steps, Wait
 from cave_rl.runtime.errors import Fault, RuntimeGone
 from cave_rl.runtime.inside import frames, proxies
 from cave_rl.runtime.process import ANSWER_S, Process
 from cave_rl.runtime.transfer import pack_bytes
 
-LOOK_S, MOST_WALL = 0.05, 10
-"""A process at its wall limit that is ready to run is looked at again, up to so many times the limit."""
+CLAIM_S, CLAIM_WALL_S = 20.0, 300.0
+"""CPU and wall seconds for telling the state; what a rollout has made too large to be told in them has failed."""
 
 _OUTPUT = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Deadline:
-    """Until when a World may work on one request.
-
-    Attributes:
-        cpu_s: CPU seconds of the World.
-        until: a moment of `time.monotonic()`.
-        grace_s: wall seconds between the interrupt and the kill.
-    """
-
-    cpu_s: float
-    until: float
-    grace_s: float
 
 
 class World(Process):
@@ -64,14 +48,15 @@ class World(Process):
         """The state of hosted objects, as claims.
 
         Raises:
-            Fault: the World is gone.
+            Fault: the World had ended before.
+            RuntimeGone: it could not tell it: the rollout made more of it than can be told.
         """
         self._check()
+        deadline = Deadline(CLAIM_S, time.monotonic() + CLAIM_WALL_S, 0.1)
         try:
-            claimed: dict[str, bytes] = yield from self.ask(frames.CLAIM, {"names": names, "most": most}, ANSWER_S)
+            return (yield from self._answer_steps(frames.CLAIM, {"names": names, "most": most}, deadline))
         except RuntimeGone as gone:
-            raise Fault(f"the hosted objects did not tell their state: {gone}\n{self.said()}".rstrip()) from gone
-        return claimed
+            raise RuntimeGone("crashed", f"the state of its hosted objects could not be told: {gone.detail}") from gone
 
     def event_steps(self, source: str, deadline: Deadline) -> Steps[None]:
         """Runs source with the hosted objects under their names.
@@ -123,22 +108,10 @@ class World(Process):
         except RuntimeGone as gone:
             self.lose(gone)
             raise Fault(f"the hosted objects ended outside of a call: {gone}\n{self.said()}".rstrip()) from gone
-        began, used, interrupted = time.monotonic(), self.cpu_s(), False
-        cpu_s, wall_s = deadline.cpu_s, deadline.until - began
+        watch = Watch(self, deadline)
         try:
             while (reply := self._channel.poll(operation, nonce)) is None:
-                now = time.monotonic()
-                left = min(cpu_s - (self.cpu_s() - used), began + wall_s - now)
-                if left <= 0 and now - began < MOST_WALL * wall_s and self.starved(used + cpu_s):
-                    left = LOOK_S
-                if left > 0:
-                    yield Wait(self._channel.fd, now + left)
-                elif interrupted:
-                    raise RuntimeGone("killed", "it ran over its limit and ignored the interrupt")
-                else:
-                    began, used, interrupted = now, self.cpu_s(), True
-                    cpu_s = wall_s = deadline.grace_s
-                    self.signal(signal.SIGINT)
+                yield Wait(self._channel.fd, time.monotonic() + watch.left())
         except RuntimeGone as gone:
             self.lose(gone)
             raise

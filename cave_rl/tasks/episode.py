@@ -36,9 +36,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cave_rl.rewards.compose import Conduct, episode_cost, episode_reward, turn_score
+from cave_rl.rewards.evidence import show
 from cave_rl.rewards.judge import Judge, Ruling, judge_steps
 from cave_rl.runtime.calls import CallRecord
-from cave_rl.runtime.codec import decode
+from cave_rl.runtime.codec import ClaimError, decode
 from cave_rl.runtime.drive import Steps
 from cave_rl.runtime.errors import Fault, RuntimeGone
 from cave_rl.runtime.pool import Pool
@@ -485,10 +486,13 @@ class Episode:
 
 def _told(call: CallRecord, classes: Mapping[str, type]) -> dict[str, Any]:
     """A call in plain data, for the trace."""
-    small = len(call.arguments) <= _TOLD_BYTES
-    given = decode(call.arguments, classes) if small else f"({len(call.arguments)} bytes)"
-    arguments = {name: repr(value) for name, value in given.items()} if isinstance(given, dict) else str(given)
-    return {"name": call.name, "cell": call.cell, "arguments": arguments, "error": call.error}
+    told: dict[str, str] | str = f"({len(call.arguments)} bytes)"
+    if len(call.arguments) <= _TOLD_BYTES:
+        try:
+            told = {name: show(value) for name, value in decode(call.arguments, classes).items()}
+        except ClaimError as error:
+            told = f"({error})"
+    return {"name": call.name, "cell": call.cell, "arguments": told, "error": call.error}
 
 
 class _Same:

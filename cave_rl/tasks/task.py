@@ -13,6 +13,7 @@ frozenset({'xs'})
 from __future__ import annotations
 
 import ast
+import datetime
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -20,6 +21,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from cave_rl.rewards.assertions import AnswerContains, Assertion, CallCount, as_assertions
+from cave_rl.runtime.clock import moment_of
 from cave_rl.runtime.errors import SetupFault
 from cave_rl.runtime.inside.encode import encode
 from cave_rl.runtime.nearest import nearest
@@ -137,6 +139,7 @@ class Task:
         hosted: objects that live in a trusted process beside the runtime, which holds proxies of them.
         setup: Python source, or a function of no arguments whose returned dict of names is added, run in the template
             after the injection. What it makes is not described to the model unless a variable says so.
+        clock: the moment at which the clock stands still, as a datetime or ISO 8601 text (see `Setup`).
         modules: modules imported before anything else (`("pandas",)`); they cost once, not per rollout.
         tags: free labels for reports.
         difficulty: a number that grows with difficulty, for curricula; None where it has no meaning.
@@ -154,6 +157,7 @@ class Task:
     tags: tuple[str, ...] = ()
     difficulty: float | None = None
     hosted: tuple[Hosted, ...] = field(default=(), kw_only=True)
+    clock: datetime.datetime | str | None = field(default=None, kw_only=True)
     suite: str = field(default="", kw_only=True)
     family: str = field(default="", kw_only=True)
     seed: int | None = field(default=None, kw_only=True)
@@ -164,13 +168,17 @@ class Task:
             object.__setattr__(self, name, (value,) if isinstance(value, (str, Turn, Hosted)) else tuple(value))
         if not self.turns:
             raise TaskError("a task needs at least one turn")
+        try:
+            preparation = self.preparation
+        except ValueError as error:
+            raise TaskError(str(error)) from None
         names = [name for each in self.injected for name in _names(each)]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise TaskError(f"injected twice: {', '.join(twice)}")
         try:
-            targets = self.preparation.targets
-            self.preparation.classes  # noqa: B018  # what is wrong with them is told now
+            targets = preparation.targets
+            preparation.classes  # noqa: B018  # what is wrong with them is told now
         except SetupFault as fault:
             raise TaskError(str(fault)) from None
         for turn in self.turns:
@@ -187,7 +195,7 @@ class Task:
     @cached_property
     def preparation(self) -> Setup:
         """What its runtimes are made from."""
-        return Setup(self.variables, self.functions, self.types, self.setup, self.hosted)
+        return Setup(self.variables, self.functions, self.types, self.setup, self.hosted, self.clock)
 
     def hosts_event(self, turn: Turn) -> bool:
         """Whether a turn's event runs where the hosted objects are."""
@@ -204,6 +212,8 @@ class Task:
         if self.hosted:
             classes |= {cls: name for name, cls in self.preparation.classes.items()}
             held.append([(each.name, sorted(each.targets), each.flat, _state(each)) for each in self.hosted])
+        if self.clock is not None:
+            held.append(moment_of(self.clock))
         blob = encode(held, classes)
         return hashlib.blake2b(blob, digest_size=8).hexdigest()
 

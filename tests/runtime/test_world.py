@@ -24,6 +24,7 @@ from cave_rl.runtime import (
     calls,
     decode,
     run,
+    world,
 )
 from tests.conftest import descriptors, settled
 from tests.runtime.world import Account, Bank, BankError, Receipt, ping
@@ -283,6 +284,17 @@ def test_a_world_that_ends_outside_of_a_call_is_a_fault(banks: Template[Runtime]
                 act(runtime)
 
 
+def test_a_state_that_takes_too_long_to_tell_is_a_failure(
+    banks: Template[Runtime], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world, "CLAIM_S", 0.02)
+    with banks.start() as runtime:
+        assert value(runtime, "bank.store([[i] for i in range(100_000)]) and 1") == "1"
+        with pytest.raises(RuntimeGone, match="could not be told"):
+            runtime.claim(["bank"])
+        assert not runtime.alive
+
+
 def test_calls_are_counted(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls, "MOST_IN_CELL", 5)
     monkeypatch.setattr(calls, "MOST_CALLS", 8)
@@ -340,16 +352,31 @@ def test_closing_a_runtime_ends_its_world(banks: Template[Runtime]) -> None:
     before = descriptors()
     for end in ("close", "lose"):
         runtime = banks.start()
-        world = runtime.world
-        assert world is not None
+        its = runtime.world
+        assert its is not None
         if end == "lose":
             assert runtime.execute("import os\nos._exit(1)").outcome is Outcome.CRASHED
         with runtime.snapshot() if end == "close" else runtime:
             pass
         runtime.close()
-        assert not world.alive
-        assert settled(lambda world=world: world.threads(), 0) == 0
+        assert not its.alive
+        assert settled(its.threads, 0) == 0
     assert descriptors() == before
+
+
+def test_closing_a_template_ends_that_of_its_worlds(base: Base) -> None:
+    before = descriptors()
+    template = base.template(Setup(hosted=[Hosted(bank())]))
+    runtime = template.start()
+    companion = template.companion
+    assert companion is not None
+    assert (template.live, companion.live) == (1, 1)
+    template.retire()
+    assert value(runtime, "bank.balance('a')") == "10"
+    runtime.close()
+    assert template.closed
+    assert companion.closed
+    assert settled(descriptors, before) == before
 
 
 def test_a_snapshot_waits_for_no_threads_of_the_world(base: Base) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime
 import os
 import random
 import time
@@ -109,6 +110,14 @@ class Bank:
     def myself(self) -> object:
         """What cannot cross."""
         return [self]
+
+
+class Desk:
+    """Where one asks for the time."""
+
+    def now(self) -> datetime.datetime:
+        """What time it is."""
+        return datetime.datetime.now()
 
 
 def ping(text: str, times: int = 1) -> str:

@@ -585,7 +585,7 @@ def test_the_trace_tells_of_calls(play: PlayIt) -> None:
         ("bank.balance", None),
         ("bank.transfer", "BankError: not enough money"),
     ]
-    assert entry["calls"][1]["arguments"] == {"source": "'a'", "target": "'b'", "amount": "99"}
+    assert entry["calls"][1]["arguments"] == {"source": "str 'a'", "target": "str 'b'", "amount": "int 99"}
     assert "calls" not in played.episode.trace[1]
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import datetime
+
 import pytest
 
 from cave_rl.rewards import called, equals
@@ -139,3 +141,11 @@ def test_content_holds_the_state_of_hosted_objects() -> None:
         "bank",
         "Account",
     ]
+
+
+def test_a_clock_is_part_of_what_a_task_holds() -> None:
+    with pytest.raises(TaskError, match="clock 'noon' is not a moment"):
+        Task([TURN], clock="noon")
+    told = Task([TURN], clock="2024-05-01").content
+    assert told == Task([TURN], clock=datetime.datetime(2024, 5, 1)).content
+    assert told != Task([TURN]).content

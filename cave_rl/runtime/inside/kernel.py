@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from types import FrameType, ModuleType
 from typing import Any
 
-from cave_rl.runtime.inside import frames, payload, proxies, seeding, zygote
+from cave_rl.runtime.inside import clock, frames, payload, proxies, seeding, zygote
 from cave_rl.runtime.inside.branching import Branching, take_files
 from cave_rl.runtime.inside.cells import Cells
 from cave_rl.runtime.inside.diff import Differ
@@ -26,6 +26,8 @@ class Kernel:
     """One namespace, the module `__main__`, and what the host may ask of it."""
 
     def __init__(self, brief: dict[str, Any]) -> None:
+        if brief["clock"] is not None:
+            clock.stand_still(*brief["clock"])
         main = ModuleType("__main__")
         sys.modules["__main__"] = main
         self._names = main.__dict__

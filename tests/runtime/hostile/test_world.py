@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cave_rl.confinement import Confinement
 from cave_rl.rewards import call_count, called, not_called
 from cave_rl.runtime import Base, Fault, Hosted, Limits, Outcome, Runtime, Setup, Template, Type, calls
 from cave_rl.tasks import Task, Turn
@@ -213,6 +214,26 @@ def test_a_snapshot_that_kept_its_parent_s_socket_cannot_speak_for_it(runtime: R
             assert fork.calls == ()
             assert fork.execute("bank.transfer('a', 'b', 4)['a']").value == "6"
             assert balances(runtime) == {"a": 10, "b": 0}
+
+
+def test_a_child_of_a_cell_cannot_call_for_it() -> None:
+    code = (
+        FORGE
+        + """
+pid = os.fork()
+if pid == 0:
+    for n in range(50): forge(body('bank.transfer', 'a', 'b', 3), n + 1)
+    try: bank.transfer('a', 'b', 3)  # waits for ever: nobody answers it
+    finally: os._exit(0)
+time.sleep(0.2)
+bank.balance('a')
+"""
+    )
+    setup = Setup(hosted=[Hosted(Bank(a=10, b=0))])
+    with Base(confinement=Confinement(fork=2)) as base, base.template(setup) as template, template.start() as runtime:
+        assert runtime.execute(code).value == "10"
+        assert [each.name for each in runtime.calls] == ["bank.balance"]
+        assert balances(runtime) == {"a": 10, "b": 0}
 
 
 # --- floods and hangs -----------------------------------------------------------------------------------------------
