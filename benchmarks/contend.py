@@ -37,7 +37,10 @@ def main() -> None:
     try:
         contender = peers.make(given.name)
         report.about(
-            versions=contender.versions(), python=sys.version.split()[0], isolation=contender.isolation, in_process=contender.in_process
+            versions=contender.versions(),
+            python=sys.version.split()[0],
+            isolation=contender.isolation,
+            in_process=contender.in_process,
         )
     except ImportError as error:
         report.about(missing=str(error))
