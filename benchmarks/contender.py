@@ -105,10 +105,10 @@ class Contender(ABC):
         """A session that goes on from a kept state."""
         raise NotImplementedError
 
-    def forget(self, saved: Any) -> None:
+    def forget(self, saved: Any) -> None:  # noqa: B027  # there may be nothing to do
         """Lets go of a kept state."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  # likewise
         """Ends everything; it can be prepared again."""
 
 

@@ -179,7 +179,7 @@ def _turn(rng: random.Random, turn: Turn, made: Plan) -> tuple[str, float, bool]
         acts += [Kill(target), *gold, "Done."]
         if target == "runtime":
             return "host kills runtime", 0.0, False
-        made.solves = made.solves and None
-        return f"host kills {target}", 1.0 if target != "template" else 0.0, target != "template"
+        made.solves = made.solves and None  # what is killed may yet do what it was asked, before it is gone
+        return f"host kills {target}", 1.0, True
     acts += [*gold, "Done."]
     return "gold", 1.0, True

@@ -68,6 +68,7 @@ def _placed(
 
 METRICS: tuple[Metric, ...] = (
     *_placed("floor.ping", "floor", "floor: socket round trip of two Pythons", "µs", None),
+    Metric("floor.fork", "floor", "floor: fork of a Python with pandas, to its first byte", "ms"),
     *_placed("warm.raw", "warm", "warm cell, channel and child alone", "µs", 25, 80, "warm"),
     *_placed("warm", "warm", "warm cell, `execute`", "µs", 25, 80),
     *_placed("warm.nodiff", "warm", "warm cell, `execute` without the state diff", "µs", None, None, "warm"),

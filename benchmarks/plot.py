@@ -9,7 +9,8 @@ from benchmarks.results import Results
 
 _SHOWN = (
     ("warm", "same"), ("start.100", "any"), ("first.1000", "any"), ("many.16.100", "any"), ("memory.16.100", "any"),
-    ("reset", "any"), ("overrun", "any"), ("replace", "any"), ("restore", "any"), ("retrieve", "same"), ("rollout", "any"),
+    ("reset", "any"), ("overrun", "any"), ("replace", "any"), ("restore", "any"), ("retrieve", "same"),
+    ("rollout", "any"),
 )  # fmt: skip
 
 
@@ -50,8 +51,8 @@ def draw(results: Results, path: Path) -> None:
             axes.axvline(metric.aim, color="C3", linewidth=1, linestyle=":")
     about = results.about
     figure.suptitle(
-        f"medians, logarithmic; dotted: the aim; hollow: in the caller's process. {about['cpu']}, {about['cores']} cores,"
-        f" load {about['load_before']:g}",
+        "medians, logarithmic; dotted: the aim; hollow: in the caller's process. "
+        f"{about['cpu']}, {about['cores']} cores, load {about['load_before']:g}",
         fontsize=9,
     )
     figure.savefig(path, dpi=110)

@@ -23,9 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-ROOT = Path(__file__).resolve().parents[1]
-if __package__ in (None, ""):  # started by its path
-    sys.path[0] = str(ROOT)
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # it may be started by its path
 
 import typer
 from rich.console import Console
@@ -40,6 +38,7 @@ from benchmarks.table import markdown, show
 from cave_rl.confinement import descendants
 from cave_rl.runtime.nearest import nearest
 
+ROOT = Path(__file__).resolve().parents[1]
 LONGEST_S = {True: 60.0, False: 240.0}
 """Wall seconds for one contender, in the quick run and in the whole one; then it is ended where it is."""
 

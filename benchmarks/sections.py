@@ -34,7 +34,7 @@ def places(contender: Contender, report: Report, *metrics: str) -> tuple[Place, 
 def warm(contender: Contender, report: Report, effort: Effort) -> None:
     """The round trip of a cell, alone and beside a table of a thousand rows; and the table's to the host."""
     for place in places(contender, report, "warm", "warm.table", "retrieve"):
-        for metric, names in (("warm", {"x": 0}), ("warm.table", work.state(0))):
+        for metric, names in (("warm", work.state(0)), ("warm.table", {**work.state(0), "table": work.table()})):
             with placed(place) as settle:
                 contender.prepare(names)
                 session = contender.start()

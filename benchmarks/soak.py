@@ -111,7 +111,7 @@ class Soak:
         self._flights: set[Flight] = set()
         self._unnoticed = 0  # templates that were killed, and of which nobody has found out yet
         self._tasks: dict[tuple[str, str, int], Task] = {}
-        self._families = [(split, name) for split in ("train", "heldout") for name in suite.names(split)]  # type: ignore[arg-type]
+        self._families = [(split, name) for split in ("train", "heldout") for name in suite.names(split)]
 
     def worker(self, numbers: Iterator[int], progress: Progress, bar: int) -> Steps[None]:
         """Plays one episode after the other."""

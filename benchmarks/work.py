@@ -25,11 +25,22 @@ TABLE_ROWS = 1000
 
 
 def state(megabytes: int) -> dict[str, Any]:
-    """The names that a runtime begins with: a counter, a small table, and a frame of a size (None if 0)."""
+    """The names that a runtime begins with: a counter, and a frame of a size (none if 0)."""
+    if not megabytes:
+        return {"x": 0}
     import numpy
     import pandas
 
-    table = pandas.DataFrame(
+    rows = megabytes * 1_000_000 // 64
+    values = numpy.arange(rows * 8, dtype="float64").reshape(rows, 8)
+    return {"x": 0, "frame": pandas.DataFrame(values, columns=list("abcdefgh"))}
+
+
+def table() -> Any:
+    """A frame of a thousand rows with a column of each common kind."""
+    import pandas
+
+    return pandas.DataFrame(
         {
             "id": range(TABLE_ROWS),
             "price": [n * 0.5 for n in range(TABLE_ROWS)],
@@ -37,10 +48,6 @@ def state(megabytes: int) -> dict[str, Any]:
             "day": pandas.date_range("2024-01-01", periods=TABLE_ROWS),
         }
     )
-    rows = megabytes * 1_000_000 // 64
-    values = numpy.arange(rows * 8, dtype="float64").reshape(rows, 8)
-    frame = pandas.DataFrame(values, columns=list("abcdefgh")) if megabytes else None
-    return {"x": 0, "table": table, "frame": frame}
 
 
 def pickled(names: dict[str, Any], path: str) -> None:

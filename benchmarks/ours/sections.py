@@ -20,7 +20,7 @@ from cave_rl.runtime.inside import frames
 
 
 def floor(contender: Contender, report: Report, effort: Effort) -> None:
-    """What the machine gives: a round trip between two Pythons on a socket, and a fork of a small one."""
+    """What the machine gives: a round trip between two Pythons on a socket, and a fork of one that has pandas."""
     for place in sections.places(contender, report, "floor.ping"):
         with placed(place) as settle:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -35,7 +35,7 @@ def floor(contender: Contender, report: Report, effort: Effort) -> None:
             theirs.close()
             settle()
 
-            def once() -> float:
+            def once(ours: socket.socket = ours) -> float:
                 began = time.perf_counter()
                 ours.send(b"x")
                 ours.recv(64)
@@ -44,6 +44,24 @@ def floor(contender: Contender, report: Report, effort: Effort) -> None:
             report.samples("floor.ping", repeat(effort, once, warm=50), place)
             ours.close()
             os.waitpid(child, 0)
+    import pandas  # noqa: F401  # for what is forked
+
+    read, write = os.pipe()
+
+    def fork() -> float:
+        began = time.perf_counter()
+        child = os.fork()
+        if child == 0:
+            os.write(write, b"x")
+            os._exit(0)
+        os.read(read, 1)
+        took = time.perf_counter() - began
+        os.waitpid(child, 0)
+        return took
+
+    report.samples("floor.fork", repeat(effort, fork, most=300))
+    os.close(read)
+    os.close(write)
 
 
 def warm(contender: Contender, report: Report, effort: Effort) -> None:
@@ -52,7 +70,7 @@ def warm(contender: Contender, report: Report, effort: Effort) -> None:
     assert isinstance(contender, Ours)
     for place in sections.places(contender, report, "warm.raw", "warm.nodiff"):
         with placed(place) as settle:
-            contender.prepare({"x": 0})
+            contender.prepare(work.state(0))
             session = contender.begin()
             settle()
             runtime = session.runtime

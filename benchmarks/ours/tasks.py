@@ -36,7 +36,7 @@ def solving(task: Task) -> list[str]:
 def episodes(report: Report, effort: Effort) -> None:
     """An episode of five messages with code and an answer: parsing, prompts, observations, verdicts and all."""
     turn = Turn("Add 1, 2, 3, 4 and 5 to x.", equals("x", 15), changes=["x"], gold=work.STEPS)
-    task = Task([turn], variables=[Variable("x", 0)], modules=MODULES)
+    task = Task((turn,), variables=(Variable("x", 0),), modules=MODULES)
     config = EpisodeConfig()
     with Pool() as pool:
 

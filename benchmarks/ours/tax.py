@@ -20,14 +20,19 @@ _FILES = "for _ in range(20):\n    with open('f', 'w') as file: file.write('x')"
 def tax(contender: Contender, report: Report, effort: Effort) -> None:
     """Ratios of hardened to not: of a cell, of a cell that is all system calls, and of a start."""
     setup = Setup(variables=(Variable("x", 0),))
-    with placed("same"), Base(MODULES) as wall, unconfined_base(MODULES) as open_:
-        with wall.template(setup) as hardened, open_.template(setup) as bare:
-            if bare.summary["rungs"] or not hardened.summary["rungs"]:
-                raise AssertionError(f"rungs are {hardened.summary['rungs']} and {bare.summary['rungs']}")
-            with hardened.start(1) as one, bare.start(1) as other:
-                for metric, code in (("tax.cell", work.WARM), ("tax.files", _FILES)):
-                    report.samples(metric, _ratios(effort, _cells(one, code), _cells(other, code)))
-            report.samples("tax.start", _ratios(effort, _starts(hardened), _starts(bare)))
+    with (
+        placed("same"),
+        Base(MODULES) as wall,
+        unconfined_base(MODULES) as no_wall,
+        wall.template(setup) as hardened,
+        no_wall.template(setup) as bare,
+    ):
+        if bare.summary["rungs"] or not hardened.summary["rungs"]:
+            raise AssertionError(f"rungs are {hardened.summary['rungs']} and {bare.summary['rungs']}")
+        with hardened.start(1) as one, bare.start(1) as other:
+            for metric, code in (("tax.cell", work.WARM), ("tax.files", _FILES)):
+                report.samples(metric, _ratios(effort, _cells(one, code), _cells(other, code)))
+        report.samples("tax.start", _ratios(effort, _starts(hardened), _starts(bare)))
 
 
 def _ratios(effort: Effort, ours: Callable[[], float], bare: Callable[[], float]) -> list[float]:
@@ -35,7 +40,7 @@ def _ratios(effort: Effort, ours: Callable[[], float], bare: Callable[[], float]
     ours(), bare()
     found: list[float] = []
     until = time.monotonic() + effort.seconds
-    while len(found) < 9 or time.monotonic() < until:
+    while len(found) < 3 * effort.least or time.monotonic() < until:
         first, second = (ours, bare) if len(found) % 2 else (bare, ours)
         times = {first: first(), second: second()}
         found.append(times[ours] / times[bare] - 1)

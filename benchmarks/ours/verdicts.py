@@ -41,8 +41,8 @@ def rule(judge: Judge, before: dict[str, bytes], after: dict[str, bytes]) -> Rul
 
 def verdict(contender: Contender, report: Report, effort: Effort) -> None:
     """A judge forked for an episode and its first verdict; and a further one of the same judge."""
-    names = work.state(0)
-    doubled = names["table"].assign(price=names["table"].price * 2)
+    table = work.table()
+    doubled = table.assign(price=table.price * 2)
     cases: dict[str, tuple[str, Statute, tuple[str, ...]]] = {
         "scalar": (work.WARM, Statute((equals("x", 1),), frozenset({"x"})), ()),
         "frame": (
@@ -54,7 +54,7 @@ def verdict(contender: Contender, report: Report, effort: Effort) -> None:
     for place in sections.places(contender, report, *(f"verdict.{case}" for case in cases)):
         for case, (cell, statute, modules) in cases.items():
             with placed(place) as settle, Pool() as pool:
-                shown = {"x": 0} if case == "scalar" else {"table": names["table"]}
+                shown = {"x": 0} if case == "scalar" else {"table": table}
                 before, after = _claims(pool, modules, shown, cell)
                 judge_of(pool, statute, modules).close()  # the template of all judges, once
                 settle()

@@ -12,16 +12,20 @@ from benchmarks.contender import Contender
 from benchmarks.measure import resident
 from benchmarks.peers.files import StateFiles, load_code, save_code
 
+_PYTHON = (3, 12)
+
 
 class Kernel:
     """One `IPyKernelRuntime`."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, path: str) -> None:
-        from cave_agent.runtime import IPyKernelRuntime
+    def __init__(self, loop: asyncio.AbstractEventLoop, path: str, names: tuple[str, ...]) -> None:
+        from cave_agent.runtime import IPyKernelRuntime, Variable
 
         self._loop = loop
         self._path = path
-        self.runtime = IPyKernelRuntime()
+        self.runtime = IPyKernelRuntime(
+            variables=[Variable(name, None) for name in names]
+        )  # only such can be retrieved
 
     def wait(self) -> None:
         self._loop.run_until_complete(self.runtime.start())
@@ -31,7 +35,7 @@ class Kernel:
         done = self._loop.run_until_complete(self.runtime.execute(code))
         if done.error is not None:
             raise done.error
-        return done.stdout or ""
+        return str(done.stdout or "")
 
     def limited(self, code: str) -> None:
         """Runs a cell with the deadline, as its agent does; what becomes of the kernel is its business."""
@@ -68,20 +72,24 @@ class CaveAgent(Contender):
     }
 
     def __init__(self) -> None:
-        if sys.version_info < (3, 12):
-            raise ImportError(f"it needs Python 3.12 or newer, this is {sys.version.split()[0]}")
+        if tuple(sys.version_info[:2]) < _PYTHON:
+            raise ImportError(
+                f"it needs Python {'.'.join(map(str, _PYTHON))} or newer, this is {sys.version.split()[0]}"
+            )
         self._loop = asyncio.new_event_loop()
         self._files = StateFiles()
         self._path = ""
+        self._names: tuple[str, ...] = ()
 
     def versions(self) -> str:
         return f"cave-agent {version('cave-agent')}"
 
     def prepare(self, names: dict[str, Any]) -> None:
         self._path = self._files.write(names)
+        self._names = tuple(names)
 
     def begin(self) -> Kernel:
-        return Kernel(self._loop, self._path)
+        return Kernel(self._loop, self._path, self._names)
 
     def overrun(self, session: Any) -> None:
         session.limited(work.LOOP)
@@ -97,7 +105,7 @@ class CaveAgent(Contender):
         return path
 
     def restore(self, saved: Any) -> Kernel:
-        kernel = Kernel(self._loop, saved)
+        kernel = Kernel(self._loop, saved, self._names)
         kernel.wait()
         return kernel
 

@@ -43,5 +43,5 @@ def load_code(path: str) -> str:
 
 def save_code(path: str) -> str:
     """The cell that keeps the state in a file."""
-    names = "{name: globals()[name] for name in ('x', 'table', 'frame')}"
+    names = "{name: globals()[name] for name in ('x', 'frame')}"
     return f"import pickle\nwith open({path!r}, 'wb') as file: pickle.dump({names}, file, protocol=5)\ndel file"

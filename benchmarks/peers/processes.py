@@ -41,7 +41,7 @@ def serve(connection: Any, names: dict[str, Any] | None, path: str | None) -> No
         elif operation == "save":
             import dill
 
-            kept = {name: names[name] for name in ("x", "table", "frame")}
+            kept = {name: names[name] for name in ("x", "frame")}
             with open(given, "wb") as file:
                 dill.dump(kept, file, protocol=5)
             connection.send(("ok", None))

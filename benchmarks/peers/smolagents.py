@@ -25,7 +25,7 @@ class Executor:
         pass
 
     def run(self, code: str) -> str:
-        return self._executor(code).logs
+        return str(self._executor(code).logs)
 
     def fetch(self, name: str) -> Any:
         return self._executor.state[name]
