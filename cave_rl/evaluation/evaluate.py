@@ -78,7 +78,9 @@ class Evaluation:
             "steps": sum(len(row["outcomes"]) for row in rows) / count,
             "stops": dict(Counter(row["stop"] for row in self.rows)),
             "outcomes": dict(Counter(outcome for row in self.rows for outcome in row["outcomes"])),
-            "tokens": {kind: sum(row["tokens"][kind] for row in rows) / count for kind in ("prompt", "completion")},
+            "tokens": {
+                kind: sum(row["tokens"][kind] or 0 for row in rows) / count for kind in ("prompt", "completion")
+            },
             "env_ms": 1000 * sum(row["env_s"] for row in rows) / count,
             "families": self.by_family(),
         }

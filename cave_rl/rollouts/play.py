@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cave_rl.rollouts.backends import Backend, Sampling
+from cave_rl.rollouts.calls import Call, tokens_of
 from cave_rl.rollouts.chat import Chat
 from cave_rl.runtime import drive
 from cave_rl.runtime.errors import Fault
@@ -30,9 +31,13 @@ class Rollout:
         logprobs: of sampled tokens (0.0 elsewhere), or None where the backend does not tell.
         spans: of each message within `ids`, with the index of its turn.
         infos: what the environment told of each message.
+        opening: how many messages stood in the chat before the model's first.
+        calls: the requests that an endpoint answered.
+        wall_s: wall seconds from its beginning to its end.
         env_s: its share of the wall seconds that its batches spent in the environment.
+        policy_s: its share of the wall seconds that its batches waited for the model.
         fault: what failed on our side, if anything did: then nothing of it may be trained on or counted.
-        stop: why it ended: `answered`, `cut`, `max_steps`, `malformed`, `lost`, `fault` or `budget`.
+        stop: why it ended: `answered`, `cut`, `max_steps`, `malformed`, `lost`, `fault`, `budget`, `context` or `time`.
     """
 
     episode: Episode
@@ -42,7 +47,11 @@ class Rollout:
     logprobs: list[float] | None = field(default_factory=list)
     spans: list[tuple[int, int, int]] = field(default_factory=list)
     infos: list[dict[str, Any]] = field(default_factory=list)
+    opening: int = 0
+    calls: list[Call] = field(default_factory=list)
+    wall_s: float = 0.0
     env_s: float = 0.0
+    policy_s: float = 0.0
     fault: str | None = None
     stop: str = ""
 
@@ -60,6 +69,20 @@ class Rollout:
     def verdicts(self) -> list[dict[str, Any]]:
         """All verdicts, each with its `turn`."""
         return [{"turn": info["turn"], **each} for info in self.infos for each in info.get("verdicts", ())]
+
+    def tokens(self) -> dict[str, int | str | None]:
+        """How many tokens it has; None where nobody counted them."""
+        if not self.prompt_ids:
+            return tokens_of(self.calls)
+        written = sum(self.mask)
+        prompts = [len(self.prompt_ids) + start for start, _, _ in self.spans]
+        return {
+            "prompt": len(self.prompt_ids),
+            "completion": written,
+            "observation": len(self.mask) - written,
+            "sent": sum(prompts),
+            "by": "ids",
+        }
 
     def check(self) -> None:
         """Raises AssertionError if an invariant does not hold."""
@@ -101,7 +124,10 @@ def play(
         rooms = [sampling.max_tokens if budget is None else budget - len(each.ids) for each in live]
         most = min(sampling.max_tokens, max(rooms))
         drawn = Sampling(sampling.temperature, sampling.top_p, sampling.top_k, most)
+        started = time.monotonic()
         generated = backend.generate([each.prompt_ids + each.ids for each in live], drawn)
+        for rollout in live:
+            rollout.policy_s += (time.monotonic() - started) / len(live)
         messages = []
         for rollout, out, room in zip(live, generated, rooms, strict=True):
             _append(rollout, out.ids[:room], out.logprobs and out.logprobs[:room])
@@ -117,6 +143,7 @@ def begin(rollouts: list[Rollout]) -> None:
     for rollout, begun in zip(rollouts, _timed(rollouts, [r.episode.begin_steps() for r in rollouts]), strict=True):
         if isinstance(begun, Fault):
             _fail(rollout, begun)
+        rollout.opening = len(rollout.episode.messages)
 
 
 def _append(rollout: Rollout, ids: list[int], logprobs: list[float] | None) -> None:

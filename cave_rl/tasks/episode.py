@@ -31,7 +31,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,8 +96,10 @@ class Episode:
         examples: few-shot tasks to show.
 
     Attributes:
+        seed: the environment's seed.
         messages: the chat so far.
         scores: the scores of the turns that were judged.
+        start: digests of the state in which it began.
         trace: one entry a step with its timings, for `traces.jsonl`.
     """
 
@@ -106,13 +108,14 @@ class Episode:
     ) -> None:
         self.task = task
         self.config = config
+        self.seed = seed
         self.messages: list[Message] = []
         self.scores: list[float] = []
+        self.start: dict[str, str] = {}
         self.trace: list[dict[str, Any]] = []
         self.over = False
         self.tokens = 0
         self._pool = pool
-        self._seed = seed
         self._examples = examples
         self._prompt = config.prompt.build()
         self._turn = _TurnState(0)
@@ -162,13 +165,14 @@ class Episode:
         """
         task = self.task
         template = yield from self._template_steps()
-        self._runtime = yield from template.start_steps(_rollout_seed(task, self._seed, self.config.key))
+        self._runtime = yield from template.start_steps(_rollout_seed(task, self.seed, self.config.key))
         try:  # before any hostile code has run
             self._known = yield from self.runtime.claim_steps(self._watched(len(task.turns)), self.config.limits)
         except RuntimeGone as gone:
             raise Fault(f"the fresh runtime did not tell its variables: {gone}") from gone
         self._kept = set(self._known)
         yield from self._event_steps(task.turns[0])
+        self.start = _digests(self._known)
         self.messages = opening(task, self.config.prompt, self._examples)
         return StepResult(self.messages[-1]["content"], 0.0, False, False, self._info("begun"))
 
@@ -214,6 +218,9 @@ class Episode:
         turn, spec = self._turn, self.task.turns[self._turn.index]
         self._tally.steps += 1
         turn.steps += 1
+        limited = turn.steps >= (spec.max_steps or self.config.max_steps)
+        spoken = len(self.messages) - 1 if message or not cut else None
+        state: dict[str, str] | None = None
         parsed = parse(message)
         cell: CellResult | None = None
         if cut:
@@ -226,15 +233,16 @@ class Episode:
             outcome, text = "malformed", observation.malformed(parsed, texts=self._prompt.texts)
             ends = turn.malformed > 1
         else:
-            cell, text = yield from self._cell_steps(parsed.code or "")
+            cell, text, state = yield from self._cell_steps(parsed.code or "", look=self.config.digests and not limited)
             outcome, ends = cell.outcome.value, not self.runtime.alive
-        limited = turn.steps >= (spec.max_steps or self.config.max_steps)
         self._tally.outcomes.append(outcome)
-        self._note(outcome, cell)
+        noted = self._note(outcome, cell)
+        noted |= {"message": spoken, "code": parsed.code if cell else None, "observation": text, "state": state}
         if not (ends or limited):
             return self._observe(text, 0.0, False, False, self._info(outcome, cell))
         ruling, score = yield from self._judge_steps(spec, "" if cut else parsed.answer or "")
         self.scores.append(score)
+        noted["state"] = _digests(self._known) if self.runtime.alive else None  # the claims that were judged
         over = cut or not self.runtime.alive or turn.index + 1 == len(self.task.turns)
         reward = self._pay(over)
         info = self._info(outcome, cell, ruling)
@@ -250,27 +258,31 @@ class Episode:
         role = self._prompt.observation_role if text else "user"
         return self._observe(f"{text}\n\n{query}" if text else query, reward, False, False, info, role)
 
-    def _cell_steps(self, code: str) -> Steps[tuple[CellResult, str]]:
-        """Runs a cell; what became of it, and the observation."""
+    def _cell_steps(self, code: str, *, look: bool) -> Steps[tuple[CellResult, str, dict[str, str] | None]]:
+        """Runs a cell; what became of it, the observation, and where asked for digests of the state it left."""
         texts, limit = self._prompt.texts, self.config.observation_chars
         found = self.config.rules.check(code) if self.config.rules is not None else ()
         if found:
             self._tally.violations += 1
-            return CellResult(Outcome.BLOCKED), observation.violations(found, texts=texts)
+            return CellResult(Outcome.BLOCKED), observation.violations(found, texts=texts), None
         parked = (yield from self._checkpoint_steps()) if self.config.checkpoint else None
         state: observation.StateKind = "kept"
+        digests: dict[str, str] | None = None
         try:
             cell = yield from self.runtime.execute_steps(code, self.config.limits)
             if not cell.outcome.alive:
                 state = "lost" if parked is None else (yield from self._restore_steps(parked))
-        except RuntimeGone as gone:  # it ended between two cells: in a host event, or when a checkpoint was taken
+            if look and self.runtime.alive:
+                names = self._watched(self._turn.index + 1) | self._kept
+                digests = _digests((yield from self.runtime.claim_steps(names, self.config.limits)))
+        except RuntimeGone as gone:  # it ended between two cells: in a host event, or when it was forked or looked at
             cell, state = CellResult(Outcome(gone.outcome), detail=gone.detail), "lost"
         finally:
             if parked is not None:
                 parked.close()
         detail = self._limit_of(cell)
         text = observation.observe(cell, state=state, detail=detail, limit_chars=limit, texts=texts)
-        return cell, text
+        return cell, text, digests
 
     def _checkpoint_steps(self) -> Steps[Snapshot | None]:
         try:
@@ -400,7 +412,7 @@ class Episode:
             info["verdicts"] = [verdict.as_dict() for verdict in ruling.verdicts]
         return info
 
-    def _note(self, outcome: str, cell: CellResult | None) -> None:
+    def _note(self, outcome: str, cell: CellResult | None) -> dict[str, Any]:
         entry: dict[str, Any] = {"turn": self._turn.index, "step": self._tally.steps, "outcome": outcome}
         if cell is not None:
             entry |= {
@@ -412,6 +424,7 @@ class Episode:
                 "detail": cell.detail,
             }
         self.trace.append(entry)
+        return entry
 
     def _template_steps(self) -> Steps[Template[Runtime]]:
         task = self.task
@@ -425,6 +438,11 @@ class Episode:
             return (yield from self._pool.base(task.modules).template_steps(setup))
 
         return (yield from self._pool.template_steps(key, make))
+
+
+def _digests(claims: Mapping[str, bytes]) -> dict[str, str]:
+    """12 hex digits for each variable, of what the process claims it to be."""
+    return {name: hashlib.blake2b(claim, digest_size=6).hexdigest() for name, claim in sorted(claims.items())}
 
 
 def _named(source: str) -> set[str]:
