@@ -5,6 +5,7 @@ An override takes a YAML value: `train.steps=50`, `suite.tags=[core]`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -98,7 +99,9 @@ def dump(config: BaseModel) -> str:
 def _explain(kind: type[BaseModel], error: Any) -> str:
     where = ".".join(str(part) for part in error["loc"])
     if error["type"] not in ("extra_forbidden", "unexpected_keyword_argument"):  # of a model, of a dataclass
-        return f"{where or 'config'}: {error['msg'].removeprefix('Value error, ')} (got {error['input']!r:.80})"
+        choices = re.findall(r"'([^']*)'", error["ctx"]["expected"]) if error["type"] == "literal_error" else []
+        told = f"{where or 'config'}: {error['msg'].removeprefix('Value error, ')} (got {error['input']!r:.80})"
+        return told + nearest(str(error["input"]), choices)
     known = _keys(kind, error["loc"][:-1])
     hint = nearest(str(error["loc"][-1]), known) or f"; there are {', '.join(known)}"
     return f"unknown key {where!r}{hint}"
