@@ -68,12 +68,14 @@ def carry_out(
         if in_a_row >= config.endpoint.give_up_after:
             raise Outage(f"{in_a_row} episodes in a row failed on the model's side, the last by {row['fault']}")
 
+    rest = [item for item in planned if item.key not in done]
     with Pool(Confinement(require=config.confinement, memory_mb=config.memory_mb)) as pool:
 
         def begin(item: Planned) -> Episode:
             return Episode(item.task, pool=pool, config=config.env, seed=config.seed, examples=item.examples)
 
-        play([item for item in planned if item.key not in done], begin, tell)
+        if rest:
+            play(rest, begin, tell)
     summary = summarise(run.rows(), config.label, len(planned))
     run.finish(summary)
     return summary
