@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cave_rl.cli import doctor, errors, evaluate, show, suites, train
+from cave_rl.cli import compare, doctor, errors, evaluate, rescore, show, suites, train
 
 VERBS: dict[str, Callable[..., None]] = {
     "list": suites.list_suites,
@@ -24,6 +24,8 @@ VERBS: dict[str, Callable[..., None]] = {
     "doctor": doctor.doctor,
     "train": train.train,
     "eval": evaluate.evaluate,
+    "compare": compare.compare,
+    "rescore": rescore.rescore,
 }
 
 

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -71,5 +70,8 @@ def mcnemar(only_before: int, only_after: int) -> float:
     if min(only_before, only_after) < 0:
         raise ValueError(f"counts are not below 0: {only_before}, {only_after}")
     n, least = only_before + only_after, min(only_before, only_after)
-    tail: int = sum(math.comb(n, i) for i in range(least + 1))
-    return min(1.0, float(Fraction(tail, 2 ** (n - 1)))) if n else 1.0
+    ways = tail = 1  # of choosing i of n, and the sum of them from 0 to i
+    for i in range(least):
+        ways = ways * (n - i) // (i + 1)
+        tail += ways
+    return min(1.0, float(Fraction(2 * tail, 2**n)))
