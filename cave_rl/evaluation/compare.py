@@ -116,8 +116,8 @@ def unfair(found: Mapping[str, Any]) -> list[str]:
     unseen = prompts["ids"]["one_sided"] + prompts["ids"]["unknown"]
     if unseen and "endpoint" in found["kinds"]:
         told.append(
-            f"the prompts' token ids are not known on both sides in {unseen} tasks: a chat endpoint renders chats by its "
-            "own template, which need not be the other's (--tokenizer sends ids)"
+            f"the prompts' token ids are not known on both sides in {unseen} tasks: a chat endpoint renders chats by "
+            "its own template, which need not be the other's (--tokenizer sends ids)"
         )
     for key, (old, new) in found["settings"].items():
         told.append(f"{key} is {old!r} before and {new!r} after")
