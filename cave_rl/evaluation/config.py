@@ -8,6 +8,7 @@ It is written into the run's directory, and a run goes on only under the same on
 from __future__ import annotations
 
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -42,6 +43,13 @@ class ModelPart(_Part):
         "auto", description="what runs a checkpoint; auto is vLLM where it is installed"
     )
     dtype: str = Field("auto", description="of a checkpoint's weights")
+
+    @field_validator("name")
+    @classmethod
+    def _an_endpoint_has_a_host(cls, name: str) -> str:
+        if name.startswith(("http://", "https://")) and not urlsplit(name).hostname:
+            raise ValueError("an endpoint's URL looks like http://127.0.0.1:8000/v1")
+        return name
 
     @property
     def kind(self) -> Kind:
@@ -123,6 +131,8 @@ class EvalConfig(_Part):
             raise ValueError(f"suite {twice[0]!r} is asked for twice")
         if self.model.tokenizer is not None and self.model.kind != "endpoint":
             raise ValueError("model.tokenizer is for endpoints; a checkpoint has its own")
+        if self.budget is not None and self.model.kind in ("policy", "callable"):
+            raise ValueError(f"budget bounds tokens, and nobody counts those of {self.model.name}")
         if self.time_s is not None and self.model.kind == "checkpoint":
             raise ValueError("time_s bounds episodes that are played one by one; a checkpoint plays them in batches")
         return self

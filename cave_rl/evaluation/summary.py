@@ -37,6 +37,7 @@ def summarise(rows: Sequence[Row], label: str = "", planned: int | None = None) 
     rows = sorted(rows, key=_order)
     scored = [row for row in rows if row["fault"] is None]
     solved = [float(row["solved"]) for row in scored]
+    success = _interval(solved, [row["task"] for row in scored])
     return {
         "label": label,
         "rollouts": len(rows),
@@ -45,9 +46,11 @@ def summarise(rows: Sequence[Row], label: str = "", planned: int | None = None) 
         "faults": len(rows) - len(scored),
         "faults_by_type": _counted(row["fault_type"] for row in rows if row["fault"] is not None),
         "no_verdict": no_verdict(len(rows), len(rows) - len(scored)),
-        "success": _interval(solved, [row["task"] for row in scored]),
+        "success": success,
         "success_over_families": _interval(solved, [(row["suite"], row["family"]) for row in scored]),
-        "success_with_faults": _interval([float(row["solved"]) for row in rows], [row["task"] for row in rows]),
+        "success_with_faults": success
+        if len(scored) == len(rows)
+        else _interval([float(row["solved"]) for row in rows], [row["task"] for row in rows]),
         **_passes(scored, max(Counter(map(task_of, rows)).values(), default=0)),
         "reward": _mean(row["reward"] for row in scored) or 0.0,
         "reward_interval": _interval([row["reward"] for row in scored], [row["task"] for row in scored]),
