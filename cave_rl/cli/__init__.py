@@ -16,7 +16,21 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cave_rl.cli import doctor, errors, evaluate, export, init, play, report, show, suites, train, validate
+from cave_rl.cli import (
+    compare,
+    doctor,
+    errors,
+    evaluate,
+    export,
+    init,
+    play,
+    report,
+    rescore,
+    show,
+    suites,
+    train,
+    validate,
+)
 
 VERBS: dict[str, Callable[..., None]] = {
     "list": suites.list_suites,
@@ -30,6 +44,8 @@ VERBS: dict[str, Callable[..., None]] = {
     "report": report.report,
     "view": report.view,
     "play": play.play,
+    "compare": compare.compare,
+    "rescore": rescore.rescore,
 }
 
 

@@ -2,112 +2,178 @@
 
 from __future__ import annotations
 
-import json
+import os
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from cave_rl.confinement import Confinement
-from cave_rl.evaluation.bar import progress_bar
-from cave_rl.evaluation.evaluate import Evaluation, Player, choose
-from cave_rl.evaluation.evaluate import evaluate as run
-from cave_rl.rollouts import traces
-from cave_rl.rollouts.backends import Sampling
-from cave_rl.rollouts.messages import POLICIES, play_messages
-from cave_rl.runtime.pool import Pool
-from cave_rl.tasks import registry
-from cave_rl.tasks.config import EpisodeConfig, PromptConfig
+from cave_rl.cli import numbers, output
+from cave_rl.cli.doctor import versions
+from cave_rl.evaluation.config import EvalConfig
+from cave_rl.evaluation.directory import RunDirectory, fresh
+from cave_rl.evaluation.live import Live
+from cave_rl.evaluation.plan import Planned, plan
+from cave_rl.evaluation.players import Play, player
+from cave_rl.evaluation.run import Outage, carry_out
+from cave_rl.tasks import settings
+from cave_rl.tasks.settings import ConfigError
 from cave_rl.tasks.suite import SPLITS
+
+KEYS = {
+    "model": "model.name",
+    "served": "model.served",
+    "tokenizer": "model.tokenizer",
+    "dtype": "model.dtype",
+    "split": "split",
+    "tasks": "tasks",
+    "rollouts": "rollouts",
+    "tag": "tags",
+    "family": "families",
+    "seed": "seed",
+    "temperature": "sampling.temperature",
+    "max_tokens": "sampling.max_tokens",
+    "budget": "budget",
+    "time": "time_s",
+    "max_steps": "env.max_steps",
+    "style": "env.prompt.style",
+    "examples": "env.prompt.examples",
+    "concurrency": "concurrency",
+}
+"""What each option sets in the configuration."""
 
 
 def evaluate(
-    suite: Annotated[str, typer.Argument(help="A suite: Types-v0, or module:attribute.")],
-    model: Annotated[str, typer.Option("--model", "-m", help="A checkpoint or hub name, or gold, or noop.")],
-    split: Annotated[str, typer.Option(help=f"One of {', '.join(SPLITS)}.")] = "test",
-    tasks: Annotated[int, typer.Option("--tasks", "-n", min=1, help="How many tasks.")] = 100,
-    rollouts: Annotated[int, typer.Option("--rollouts", "-r", min=1, help="Episodes of each task.")] = 1,
+    ctx: typer.Context,
+    suites: Annotated[
+        list[str] | None,
+        typer.Argument(help="Suites: Types-v0, or module:attribute. And dotted overrides: sampling.top_p=0.9"),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="A checkpoint, the URL of an OpenAI-compatible API, module:function, or gold, noop, random.",
+        ),
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="A YAML file; options and overrides go before it.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with this run: what is missing, or failed.")] = None,
+    served: Annotated[
+        str | None, typer.Option(help="The model's name at its endpoint, where that has several.")
+    ] = None,
+    tokenizer: Annotated[
+        str | None, typer.Option(help="For vLLM: send token ids of this tokenizer, not messages.")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help=f"One of {', '.join(SPLITS)}. [default: test]")] = None,
+    tasks: Annotated[int | None, typer.Option("--tasks", "-n", help="How many of each suite. [default: 100]")] = None,
+    rollouts: Annotated[
+        int | None, typer.Option("--rollouts", "-r", help="Episodes of each task. [default: 1]")
+    ] = None,
     tag: Annotated[list[str] | None, typer.Option(help="Only families with this tag; may be repeated.")] = None,
     family: Annotated[list[str] | None, typer.Option(help="Only this family; may be repeated.")] = None,
-    temperature: Annotated[float, typer.Option("--temperature", "-t", min=0.0, help="0 is greedy.")] = 1.0,
-    max_tokens: Annotated[int, typer.Option(min=1, help="Most tokens of one message.")] = 256,
-    budget: Annotated[int | None, typer.Option(min=1, help="Most tokens of an episode after its prompt.")] = None,
-    max_steps: Annotated[int, typer.Option(min=1, help="Messages before a turn is judged as it stands.")] = 8,
-    style: Annotated[str, typer.Option(help="Prompt style: cave, or compact for small models.")] = "cave",
-    examples: Annotated[int, typer.Option(min=0, help="Few-shot examples to show.")] = 0,
-    dtype: Annotated[str, typer.Option(help="Of the model's weights: auto, float32, ...")] = "auto",
-    seed: Annotated[int, typer.Option(help="Of the sampling and of the environments.")] = 0,
-    concurrency: Annotated[int, typer.Option("--concurrency", "-c", min=1, help="Most episodes at once.")] = 64,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write traces.jsonl and summary.json here.")
+    temperature: Annotated[float | None, typer.Option("--temperature", "-t", help="0 is greedy. [default: 1]")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Most tokens of one message. [default: 256]")] = None,
+    budget: Annotated[int | None, typer.Option(help="Most tokens of an episode after its prompt.")] = None,
+    time: Annotated[
+        float | None, typer.Option(help="Most seconds of an episode; then it is judged as it stands.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    max_steps: Annotated[int | None, typer.Option(help="Messages before a turn is judged. [default: 8]")] = None,
+    style: Annotated[str | None, typer.Option(help="Prompt style: cave, or compact for small models.")] = None,
+    examples: Annotated[int | None, typer.Option(help="Few-shot examples to show. [default: 0]")] = None,
+    dtype: Annotated[str | None, typer.Option(help="Of a checkpoint's weights: auto, float32, ...")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the sampling and of the environments. [default: 0]")] = None,
+    concurrency: Annotated[
+        int | None, typer.Option("--concurrency", "-c", help="Most episodes at once. [default: 64]")
+    ] = None,
+    where: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The run's directory. [default: outputs/<suite>--<model>--<time>]"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON only.")] = False,
 ) -> None:
-    """Evaluate a checkpoint in the environment: every task is played, its state is judged.
+    """Evaluate a model in the environment: every task is played, its state is judged.
 
-    An episode that fails on our side is told, counted and left out; exit code 1 where none is left.
+    All of it is kept in a directory as it happens. Interrupted or cut off from its endpoint, a run goes on with
+    --resume. An episode that fails on our side or the endpoint's is told, counted and left out; exit code 1 where none
+    is left, or where the endpoint gave out.
 
     Examples:
         cave-rl eval Types-v0 --model gold
+        cave-rl eval Types-v0 --model http://127.0.0.1:8000/v1 -n 200 -r 8 sampling.top_p=0.95
+        cave-rl eval --resume outputs/Types-v0--gold--20260101-120000
         cave-rl eval Types-v0 --model outputs/quickstart/adapter --tag core --style compact --examples 3 --max-steps 1
     """
-    found = registry.find(suite)
-    chosen = choose(found, split, tasks, families=family, tags=tag or ())  # type: ignore[arg-type]
+    given = {KEYS[name]: value for name, value in ctx.params.items() if name in KEYS and value not in (None, [], ())}
     console = Console(stderr=as_json)
-    play = _player(model, Sampling(temperature=temperature, max_tokens=max_tokens), dtype, seed, budget)
-    config = EpisodeConfig(max_steps=max_steps, prompt=PromptConfig(style=style, examples=examples))
-    with Pool(Confinement()) as pool, progress_bar(console) as bar:
-        shown = bar.add_task(f"{suite} {split}", total=tasks * rollouts, note="")
-        evaluation = run(
-            play,
-            chosen,
-            pool=pool,
-            config=config,
-            label=f"{suite} {split} {model}",
-            rollouts=rollouts,
-            seed=seed,
-            examples=found.examples,
-            concurrency=concurrency,
-            progress=lambda done: bar.update(shown, completed=done),
-        )
-    if output is not None:
-        (output / "traces.jsonl").unlink(missing_ok=True)
-        traces.append(output / "traces.jsonl", evaluation.rows)
-        (output / "summary.json").write_text(json.dumps(evaluation.summary(), indent=1))
+    run, planned, play = _resumed(resume, suites or [], given) if resume else _new(where, config, suites or [], given)
+    with run:
+        try:
+            with Live(console, run.config.label) as live:
+                summary = carry_out(run, planned, play, versions=versions(), begun=live.begun, progress=live.progress)
+        except (KeyboardInterrupt, Outage) as stopped:
+            told = f"{stopped}\n" if isinstance(stopped, Outage) else ""
+            typer.echo(f"cave-rl: {told}stopped; cave-rl eval --resume {run.path} goes on", err=True)
+            raise typer.Exit(1 if isinstance(stopped, Outage) else 130) from None
+        rows = run.rows()
     if as_json:
-        print(json.dumps(evaluation.summary(), indent=1))
+        output.as_json(summary)
     else:
-        console.print(_table(evaluation))
-    if evaluation.faults:
-        first = next(row["fault"] for row in evaluation.rows if row["fault"] is not None)
-        told = f"{evaluation.faults} of {len(evaluation.rows)} episodes failed on our side, the first by {first}"
+        console.print(numbers.table(summary))
+    console.print(f"kept in {run.path}", markup=False, highlight=False, soft_wrap=True)
+    if summary["faults"]:
+        first = next(row["fault"] for row in rows if row["fault"] is not None)
+        told = f"{summary['faults']} of {summary['rollouts']} episodes failed on our side, the first by {first}"
         typer.echo(f"cave-rl: {told}", err=True)
-    if not evaluation.scored:
+    if summary["faults"] == summary["rollouts"]:
         raise typer.Exit(1)
 
 
-def _player(model: str, sampling: Sampling, dtype: str, seed: int, budget: int | None) -> Player:
-    if model in POLICIES:
-        return lambda episodes: play_messages(episodes, POLICIES[model])
-    from cave_rl.training import policy
+def _new(
+    where: Path | None, config: Path | None, arguments: list[str], given: dict[str, Any]
+) -> tuple[RunDirectory, list[Planned], Play]:
+    """A run from its options. Its directory is made last: what is wrong with a request leaves nothing behind."""
+    data = settings.read(config) if config else {}
+    named = [each for each in arguments if "=" not in each]
+    if named:
+        data["suites"] = named
+    for key, value in given.items():
+        settings.put(data, key, value)
+    for text in arguments:
+        if "=" in text:
+            settings.override(data, text)
+    if not data.get("suites") or "model" not in data:
+        wanted = "which model" if data.get("suites") else "which suite"
+        raise ConfigError(f"say {wanted}: cave-rl eval Types-v0 --model gold")
+    parsed = settings.parse(EvalConfig, data)
+    planned, play = _prepared(parsed)
+    return RunDirectory.create(where or fresh(parsed, Path("outputs")), parsed), planned, play
 
-    return policy.load(model, dtype).player(sampling, budget=budget, seed=seed)
+
+def _resumed(path: Path, arguments: list[str], given: dict[str, Any]) -> tuple[RunDirectory, list[Planned], Play]:
+    """A run that goes on."""
+    named = [each for each in arguments if "=" not in each]
+    if named or given.keys() - {"concurrency"}:
+        what = named[0] if named else next(iter(given.keys() - {"concurrency"}))
+        raise ConfigError(f"--resume goes on with the run as it is: {what} cannot be given")
+    run = RunDirectory.resume(path, [*arguments, *(f"{key}={value}" for key, value in given.items())])
+    try:
+        return run, *_prepared(run.config)
+    except BaseException:
+        run.close()
+        raise
 
 
-def _table(evaluation: Evaluation) -> Table:
-    summary = evaluation.summary()
-    table = Table(title=evaluation.label)
-    table.add_column("family")
-    table.add_column("solved", justify="right")
-    for family, share in summary["families"].items():
-        table.add_row(family, f"{100 * share:.1f} %")
-    table.add_section()
-    table.add_row("all (95 % interval, clustered by family)", str(evaluation.success()) if evaluation.scored else "-")
-    if len(summary["pass_at"]) > 1:
-        table.add_row("pass@k", ", ".join(f"{k}: {100 * share:.1f} %" for k, share in summary["pass_at"].items()))
-    stops = ", ".join(f"{name} {count}" for name, count in sorted(summary["stops"].items()))
-    table.add_row("ended by", stops)
-    table.add_row("faults (left out)", str(evaluation.faults))
-    return table
+def _prepared(config: EvalConfig) -> tuple[list[Planned], Play]:
+    """The episodes of a run, and what plays them: all that may be wrong with a configuration is found here."""
+    config.env.prompt.build()
+    planned = plan(config)
+    if config.model.kind == "checkpoint":
+        from cave_rl.cli import checkpoints
+
+        return planned, checkpoints.player(config)
+    if config.model.kind == "callable":
+        sys.path.append(os.getcwd())  # a script's path begins where it is installed
+    return planned, player(config)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from cave_rl.evaluation.statistics import Estimate, clustered_interval, pass_at_k
+from cave_rl.evaluation.statistics import Estimate, clustered_interval
+from cave_rl.evaluation.summary import summarise
 from cave_rl.rollouts.play import Rollout
 from cave_rl.rollouts.traces import record
 from cave_rl.runtime.pool import Pool
@@ -48,15 +48,6 @@ class Evaluation:
         rows = self.scored
         return clustered_interval([float(row["solved"]) for row in rows], [row["family"] for row in rows])
 
-    def pass_at(self) -> dict[int, float]:
-        """Unbiased pass@k, a mean over tasks, for powers of two up to the fewest rollouts of a task."""
-        tasks: dict[str, list[bool]] = {}
-        for row in self.scored:
-            tasks.setdefault(row["task"], []).append(row["solved"])
-        fewest = min(map(len, tasks.values()), default=0)
-        ks = [2**i for i in range(fewest.bit_length())]
-        return {k: sum(pass_at_k(len(each), sum(each), k) for each in tasks.values()) / len(tasks) for k in ks}
-
     def by_family(self) -> dict[str, float]:
         """The share of solved episodes of each family."""
         counts: dict[str, list[float]] = {}
@@ -65,23 +56,8 @@ class Evaluation:
         return {family: sum(values) / len(values) for family, values in sorted(counts.items())}
 
     def summary(self) -> dict[str, Any]:
-        """Plain data: success, rewards, outcomes, tokens."""
-        rows = self.scored
-        count = max(1, len(rows))
-        return {
-            "label": self.label,
-            "rollouts": len(self.rows),
-            "faults": self.faults,
-            "success": self.success().as_dict() if rows else None,
-            "pass_at": self.pass_at(),
-            "reward": sum(row["reward"] for row in rows) / count,
-            "steps": sum(len(row["outcomes"]) for row in rows) / count,
-            "stops": dict(Counter(row["stop"] for row in self.rows)),
-            "outcomes": dict(Counter(outcome for row in self.rows for outcome in row["outcomes"])),
-            "tokens": {kind: sum(row["tokens"][kind] for row in rows) / count for kind in ("prompt", "completion")},
-            "env_ms": 1000 * sum(row["env_s"] for row in rows) / count,
-            "families": self.by_family(),
-        }
+        """Plain data: success, rewards, outcomes, tokens; see `cave_rl.evaluation.summary`."""
+        return summarise(self.rows, self.label)
 
 
 def choose(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
 
 from cave_rl.rollouts.play import Rollout, act, begin
@@ -36,6 +37,33 @@ def noop(episode: Episode) -> str:
     """Answers at once and does nothing."""
     return "Done."
 
+
+def randomly(rng: random.Random) -> Policy:
+    """Writes cells that do something to what the task injected, and answers now and then: the floor under a model."""
+
+    def policy(episode: Episode) -> str:
+        names = [each.name for each in episode.task.injected] or ["x"]
+        if rng.random() < 0.25:
+            return rng.choice(["Done.", *names])
+        return fenced(rng.choice(_CELLS).format(a=rng.choice(names), b=rng.choice(names), n=rng.randrange(10)))
+
+    return policy
+
+
+_CELLS = (
+    "{a} = {n}",
+    "{a} = {b}",
+    "{a} += {n}",
+    "{a}.append({n})",
+    "{a}.sort()",
+    "{a}.clear()",
+    "{a} = {a}({b})",
+    "{a}.pop()",
+    "{a} = sorted({b})",
+    "{a} = str({b})",
+    "del {a}",
+    "print({a})",
+)
 
 POLICIES: dict[str, Policy] = {"gold": gold, "noop": noop}
 """The policies that need no model, by name."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cave_rl.rollouts.backends import Backend, Sampling
+from cave_rl.rollouts.calls import Call, tokens_of
 from cave_rl.rollouts.chat import Chat
 from cave_rl.runtime import drive
 from cave_rl.runtime.errors import Fault
@@ -30,9 +31,13 @@ class Rollout:
         logprobs: of sampled tokens (0.0 elsewhere), or None where the backend does not tell.
         spans: of each message within `ids`, with the index of its turn.
         infos: what the environment told of each message.
+        opening: how many messages stood in the chat before the model's first.
+        calls: the requests that an endpoint answered.
+        wall_s: wall seconds from its beginning to its end.
         env_s: its share of the wall seconds that its batches spent in the environment.
+        policy_s: its share of the wall seconds that its batches waited for the model.
         fault: what failed on our side, if anything did: then nothing of it may be trained on or counted.
-        stop: why it ended: `answered`, `cut`, `max_steps`, `malformed`, `lost`, `fault` or `budget`.
+        stop: why it ended: `answered`, `cut`, `max_steps`, `malformed`, `lost`, `fault`, `budget`, `context` or `time`.
     """
 
     episode: Episode
@@ -42,7 +47,11 @@ class Rollout:
     logprobs: list[float] | None = field(default_factory=list)
     spans: list[tuple[int, int, int]] = field(default_factory=list)
     infos: list[dict[str, Any]] = field(default_factory=list)
+    opening: int = 0
+    calls: list[Call] = field(default_factory=list)
+    wall_s: float = 0.0
     env_s: float = 0.0
+    policy_s: float = 0.0
     fault: str | None = None
     stop: str = ""
 
@@ -60,6 +69,20 @@ class Rollout:
     def verdicts(self) -> list[dict[str, Any]]:
         """All verdicts, each with its `turn`."""
         return [{"turn": info["turn"], **each} for info in self.infos for each in info.get("verdicts", ())]
+
+    def tokens(self) -> dict[str, int | str | None]:
+        """How many tokens it has; None where nobody counted them."""
+        if not self.prompt_ids:
+            return tokens_of(self.calls)
+        written = sum(self.mask)
+        prompts = [len(self.prompt_ids) + start for start, _, _ in self.spans]
+        return {
+            "prompt": len(self.prompt_ids),
+            "completion": written,
+            "observation": len(self.mask) - written,
+            "sent": sum(prompts),
+            "by": "ids",
+        }
 
     def check(self) -> None:
         """Raises AssertionError if an invariant does not hold."""
@@ -101,10 +124,13 @@ def play(
         rooms = [sampling.max_tokens if budget is None else budget - len(each.ids) for each in live]
         most = min(sampling.max_tokens, max(rooms))
         drawn = Sampling(sampling.temperature, sampling.top_p, sampling.top_k, most)
+        started = time.monotonic()
         generated = backend.generate([each.prompt_ids + each.ids for each in live], drawn)
+        for rollout in live:
+            rollout.policy_s += (time.monotonic() - started) / len(live)
         messages = []
         for rollout, out, room in zip(live, generated, rooms, strict=True):
-            _append(rollout, out.ids[:room], out.logprobs and out.logprobs[:room])
+            add(rollout, out.ids[:room], out.logprobs and out.logprobs[:room])
             messages.append((*chat.text(out.ids[:room]), len(out.ids[:room])))
         _observe(act(live, messages), chat, budget)
     for rollout in rollouts:
@@ -116,10 +142,11 @@ def begin(rollouts: list[Rollout]) -> None:
     """Starts every episode's runtime, together."""
     for rollout, begun in zip(rollouts, _timed(rollouts, [r.episode.begin_steps() for r in rollouts]), strict=True):
         if isinstance(begun, Fault):
-            _fail(rollout, begun)
+            fail(rollout, begun)
+        rollout.opening = len(rollout.episode.messages)
 
 
-def _append(rollout: Rollout, ids: list[int], logprobs: list[float] | None) -> None:
+def add(rollout: Rollout, ids: list[int], logprobs: list[float] | None) -> None:
     """Adds what was sampled, as it was sampled."""
     start = len(rollout.ids)
     rollout.spans.append((start, start + len(ids), rollout.episode.turn))
@@ -141,36 +168,50 @@ def act(live: list[Rollout], messages: list[tuple[str, bool, int]]) -> list[tupl
         rollout.episode.step_steps(text, cut=not closed, tokens=tokens)
         for rollout, (text, closed, tokens) in zip(live, messages, strict=True)
     ]
-    going: list[tuple[Rollout, str]] = []
-    for rollout, result in zip(live, _timed(live, steps), strict=True):
-        if isinstance(result, Fault):
-            _fail(rollout, result)
-            continue
-        rollout.infos.append(result.info)
-        if "fault" in result.info:
-            _fail(rollout, f"{result.info['fault']['type']}: {result.info['fault']['message']}")
-        elif result.terminated or result.truncated:
-            rollout.stop = _reason(result)
-        else:
-            going.append((rollout, result.observation))
-    return going
+    results = zip(live, _timed(live, steps), strict=True)
+    return [(rollout, told) for rollout, result in results if (told := took(rollout, result)) is not None]
+
+
+def took(rollout: Rollout, result: StepResult | Fault) -> str | None:
+    """Notes what came of a message; the observation where the episode goes on."""
+    if isinstance(result, Fault):
+        fail(rollout, result)
+        return None
+    rollout.infos.append(result.info)
+    if "fault" in result.info:
+        fail(rollout, f"{result.info['fault']['type']}: {result.info['fault']['message']}")
+    elif result.terminated or result.truncated:
+        rollout.stop = _reason(result)
+    return None if rollout.stop else result.observation
+
+
+def fail(rollout: Rollout, fault: Exception | str) -> None:
+    """Ends a rollout as one that cannot be scored."""
+    rollout.fault = fault if isinstance(fault, str) else f"{type(fault).__name__}: {fault}"
+    rollout.stop = "fault"
 
 
 def _observe(going: list[tuple[Rollout, str]], chat: Chat, budget: int | None) -> None:
     """Appends the observations. Where one leaves no room for another message, the episode is judged as it stands."""
     full: list[Rollout] = []
     for rollout, observation in going:
-        suffix = chat.suffix(observation, rollout.episode.messages[-1]["role"] if observation else None)
-        if budget is not None and len(rollout.ids) + len(suffix) >= budget:
+        if not follow(rollout, observation, chat, budget):
             full.append(rollout)
-            continue
-        rollout.ids += suffix
-        rollout.mask += [0] * len(suffix)
-        if rollout.logprobs is not None:
-            rollout.logprobs += [0.0] * len(suffix)
     act(full, [("", False, 0)] * len(full))
     for rollout in full:
         rollout.stop = rollout.stop if rollout.fault else "budget"
+
+
+def follow(rollout: Rollout, observation: str, chat: Chat, budget: int | None) -> bool:
+    """Appends an observation and the header of the next message; not where that leaves no room for one."""
+    suffix = chat.suffix(observation, rollout.episode.messages[-1]["role"] if observation else None)
+    if budget is not None and len(rollout.ids) + len(suffix) >= budget:
+        return False
+    rollout.ids += suffix
+    rollout.mask += [0] * len(suffix)
+    if rollout.logprobs is not None:
+        rollout.logprobs += [0.0] * len(suffix)
+    return True
 
 
 def _timed(rollouts: list[Rollout], steps: list[Any]) -> list[StepResult | Fault]:
@@ -193,8 +234,3 @@ def _reason(result: StepResult) -> str:
     if result.truncated:
         return "max_steps"
     return "malformed" if outcome == "malformed" else "lost"
-
-
-def _fail(rollout: Rollout, fault: Fault | str) -> None:
-    rollout.fault = fault if isinstance(fault, str) else f"{type(fault).__name__}: {fault}"
-    rollout.stop = "fault"

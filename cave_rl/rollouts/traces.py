@@ -1,4 +1,56 @@
-"""Episodes as lines of `traces.jsonl`: everything a person needs to see what happened, and why."""
+"""Episodes as lines of `traces.jsonl`: everything a person needs to see what happened, and why.
+
+Files are only ever appended to. An episode that was played again (after a fault, say) has several lines of one `key`;
+the last one counts: `latest`. A line is an object; what it holds, in schema 2:
+
+| field        | what                                                                                               |
+|--------------|----------------------------------------------------------------------------------------------------|
+| schema       | 2; raised when a field changes its meaning                                                          |
+| key          | names the episode in its run: `Types-v0/test/sort_list/0#3`; absent in training                     |
+| split, index | where the suite has the task: `suite.task(split, family, index)`; absent in training                |
+| rollout      | its number among those of the task, from 0; absent in training                                      |
+| seed         | the environment's                                                                                   |
+| suite, family, task, tags, difficulty | of the task; `task` is its id, `family/content`                            |
+| task_seed    | what its family was given to make it                                                                |
+| turns        | how many turns the task has                                                                         |
+| reward       | the episode's; null after a fault                                                                   |
+| solved       | whether every turn scored 1                                                                         |
+| scores       | of the turns that were judged                                                                       |
+| stop         | `answered`, `max_steps`, `malformed`, `lost`, `cut` (a message over its token limit), `budget`,     |
+|              | `context` (the chat outgrew the model's), `time`, or `fault`                                        |
+| fault        | `Type: message` of what failed on our side or the endpoint's, else null                             |
+| fault_type   | its type alone, else null                                                                           |
+| outcomes     | how each message ended; see `cave_rl.tasks.episode`                                                 |
+| verdicts     | all, each with `turn`, `name`, `passed`, `weight`, `message`, `gate`                                |
+| messages     | the chat: `role`, `content`                                                                         |
+| opening      | how many of them stood there before the model's first                                               |
+| queries      | of the turns that began                                                                             |
+| prompt_hash  | of the opening: `messages` (of its text), `ids` (of its token ids; null where they are not known)   |
+| tokens       | `prompt`, `completion`, `observation`; `sent` is what all calls together were given; `by` tells who |
+|              | counted: `ids` (the very tokens), `usage` (the endpoint's word), null (nobody: the counts are null) |
+| start        | digests of the state before the first message                                                       |
+| steps        | what came of each message, and of each turn's host event; below                                     |
+| calls        | one an answered request, see `Call`; empty where no endpoint was asked                              |
+| wall_s, env_s, policy_s | seconds in all, in the environment, and waiting for the model                            |
+
+A step:
+
+| field        | what                                                                                               |
+|--------------|----------------------------------------------------------------------------------------------------|
+| turn, step   | the turn's index from 0; the message's number in the episode from 1                                 |
+| outcome      | as in `outcomes`; of a host event `event: ok` and the like                                          |
+| message      | its index in `messages`; null for an event, and for a cut message that had no room at all           |
+| code         | the cell, also one that was refused; null where there is none                                       |
+| observation  | what the model was told of it (the next turn's query left out)                                      |
+| state        | digests of what the process claims its variables are, afterwards: name -> 12 hex digits; null where |
+|              | none was taken (`env.digests` takes one after every cell)                                           |
+| diff         | names `created`, `changed`, `deleted`; of cells and events only, as all below                       |
+| error        | the type that the cell raised, or null                                                              |
+| detail       | what is known where the outcome does not tell                                                       |
+| wall_s, cpu_s, peak_kb | what it used                                                                              |
+
+Numbers are finite, text is ASCII with escapes. Timings aside, the same task, seed and messages give the same line.
+"""
 
 from __future__ import annotations
 
@@ -7,33 +59,46 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from cave_rl.rollouts.calls import prompt_hash
 from cave_rl.rollouts.play import Rollout
 
+SCHEMA = 2
 
-def record(rollout: Rollout, **extra: Any) -> dict[str, Any]:
-    """One rollout as plain data."""
+
+def record(rollout: Rollout, /, **extra: Any) -> dict[str, Any]:
+    """One rollout as plain data; `extra` adds fields of the caller's."""
     episode = rollout.episode
+    task = episode.task
     return {
+        "schema": SCHEMA,
         **extra,
-        "suite": episode.task.suite,
-        "family": episode.task.family,
-        "task": episode.task.id,
-        "tags": list(episode.task.tags),
+        "seed": episode.seed,
+        "suite": task.suite,
+        "family": task.family,
+        "task": task.id,
+        "tags": list(task.tags),
+        "difficulty": task.difficulty,
+        "task_seed": task.seed,
+        "turns": len(task.turns),
         "reward": rollout.reward,
         "solved": episode.solved and rollout.fault is None,
         "scores": list(episode.scores),
         "stop": rollout.stop,
         "fault": rollout.fault,
+        "fault_type": rollout.fault and rollout.fault.partition(":")[0],
         "outcomes": rollout.outcomes,
         "verdicts": rollout.verdicts,
         "messages": list(episode.messages),
-        "tokens": {
-            "prompt": len(rollout.prompt_ids),
-            "completion": sum(rollout.mask),
-            "observation": len(rollout.mask) - sum(rollout.mask),
-        },
+        "opening": rollout.opening,
+        "queries": [turn.query for turn in task.turns[: episode.turn + 1]],
+        "prompt_hash": prompt_hash(episode.messages[: rollout.opening], rollout.prompt_ids),
+        "tokens": rollout.tokens(),
+        "start": episode.start,
         "steps": episode.trace,
+        "calls": [call.as_dict() for call in rollout.calls],
+        "wall_s": rollout.wall_s or rollout.env_s + rollout.policy_s,
         "env_s": rollout.env_s,
+        "policy_s": rollout.policy_s,
     }
 
 
@@ -51,6 +116,11 @@ def read(path: Path) -> list[dict[str, Any]]:
     """
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     return [json.loads(line) for line in text.split("\n")[:-1]]
+
+
+def latest(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The last line of each key, in the order in which the keys first came."""
+    return list({row["key"]: row for row in rows}.values())
 
 
 def keep(path: Path, wanted: Callable[[dict[str, Any]], bool]) -> None:

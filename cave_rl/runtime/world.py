@@ -11,7 +11,7 @@ from cave_rl.runtime.deadline import Deadline, Watch
 from cave_rl.runtime.drive import Steps, Wait
 from cave_rl.runtime.errors import Fault, RuntimeGone
 from cave_rl.runtime.inside import frames, proxies
-from cave_rl.runtime.process import ANSWER_S, Process
+from cave_rl.runtime.process import Process
 from cave_rl.runtime.transfer import pack_bytes
 
 CLAIM_S, CLAIM_WALL_S = 20.0, 300.0

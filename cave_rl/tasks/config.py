@@ -90,6 +90,7 @@ class EpisodeConfig(BaseModel):
     max_steps: int = Field(8, ge=1, description="messages before a turn is judged as it stands")
     observation_chars: int = Field(5000, ge=1, description="longest observation of a cell's output")
     checkpoint: bool = Field(False, description="fork before each cell; go back there if it kills the runtime")
+    digests: bool = Field(False, description="digest the state after each cell, so that a trace can be replayed")
     limits: Limits = Field(default_factory=Limits, description="what one cell may use")
     rules: RulesConfig | CodeRules | None = Field(
         None, description="what code may not say; a filter that teaches, not a wall"

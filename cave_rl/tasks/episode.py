@@ -102,8 +102,10 @@ class Episode:
         examples: few-shot tasks to show.
 
     Attributes:
+        seed: the environment's seed.
         messages: the chat so far.
         scores: the scores of the turns that were judged.
+        start: digests of the state in which it began.
         trace: one entry a step with its timings, for `traces.jsonl`.
     """
 
@@ -112,13 +114,14 @@ class Episode:
     ) -> None:
         self.task = task
         self.config = config
+        self.seed = seed
         self.messages: list[Message] = []
         self.scores: list[float] = []
+        self.start: dict[str, str] = {}
         self.trace: list[dict[str, Any]] = []
         self.over = False
         self.tokens = 0
         self._pool = pool
-        self._seed = seed
         self._examples = examples
         self._prompt = config.prompt.build()
         self._turn = _TurnState(0)
@@ -174,7 +177,7 @@ class Episode:
         """
         task = self.task
         template = yield from self._template_steps()
-        seeds = [_rollout_seed(f"{task.id}/{self._seed}{of}", self.config.key) for of in ("", "/hosted")]
+        seeds = [_rollout_seed(f"{task.id}/{self.seed}{of}", self.config.key) for of in ("", "/hosted")]
         self._runtime = yield from template.start_steps(seeds[0], companion_seed=seeds[1])
         try:  # before any hostile code has run
             self._known = yield from self.runtime.claim_steps(self._watched(len(task.turns)), self.config.limits)
@@ -182,6 +185,7 @@ class Episode:
             raise Fault(f"the fresh runtime did not tell its variables: {gone}") from gone
         self._kept = set(self._known)
         yield from self._event_steps(task.turns[0])
+        self.start = _digests(self._known)
         self.messages = opening(task, self.config.prompt, self._examples)
         return StepResult(self.messages[-1]["content"], 0.0, False, False, self._info("begun"))
 
@@ -260,6 +264,9 @@ class Episode:
         self._tally.steps += 1
         turn.steps += 1
         called = len(self.runtime.calls)
+        limited = turn.steps >= (spec.max_steps or self.config.max_steps)
+        spoken = len(self.messages) - 1 if message or not cut else None
+        state: dict[str, str] | None = None
         parsed = parse(message)
         cell: CellResult | None = None
         if cut:
@@ -272,15 +279,16 @@ class Episode:
             outcome, text = "malformed", observation.malformed(parsed, texts=self._prompt.texts)
             ends = turn.malformed > 1
         else:
-            cell, text = yield from self._cell_steps(parsed.code or "")
+            cell, text, state = yield from self._cell_steps(parsed.code or "", look=self.config.digests and not limited)
             outcome, ends = cell.outcome.value, not self.runtime.alive
-        limited = turn.steps >= (spec.max_steps or self.config.max_steps)
         self._tally.outcomes.append(outcome)
-        self._note(outcome, cell, self.runtime.calls[called:])
+        noted = self._note(outcome, cell, self.runtime.calls[called:])
+        noted |= {"message": spoken, "code": parsed.code if cell else None, "observation": text, "state": state}
         if not (ends or limited):
             return self._observe(text, 0.0, False, False, self._info(outcome, cell))
         ruling, score = yield from self._judge_steps(spec, "" if cut else parsed.answer or "")
         self.scores.append(score)
+        noted["state"] = _digests(self._known) if self.runtime.alive else None  # the claims that were judged
         over = cut or not self.runtime.alive or turn.index + 1 == len(self.task.turns)
         reward = self._pay(over)
         info = self._info(outcome, cell, ruling)
@@ -296,27 +304,31 @@ class Episode:
         role = self._prompt.observation_role if text else "user"
         return self._observe(f"{text}\n\n{query}" if text else query, reward, False, False, info, role)
 
-    def _cell_steps(self, code: str) -> Steps[tuple[CellResult, str]]:
-        """Runs a cell; what became of it, and the observation."""
+    def _cell_steps(self, code: str, *, look: bool) -> Steps[tuple[CellResult, str, dict[str, str] | None]]:
+        """Runs a cell; what became of it, the observation, and where asked for digests of the state it left."""
         texts, limit = self._prompt.texts, self.config.observation_chars
         found = self.config.rules.check(code) if self.config.rules is not None else ()
         if found:
             self._tally.violations += 1
-            return CellResult(Outcome.BLOCKED), observation.violations(found, texts=texts)
+            return CellResult(Outcome.BLOCKED), observation.violations(found, texts=texts), None
         parked = (yield from self._checkpoint_steps()) if self.config.checkpoint else None
         state: observation.StateKind = "kept"
+        digests: dict[str, str] | None = None
         try:
             cell = yield from self.runtime.execute_steps(code, self.config.limits)
             if not cell.outcome.alive:
                 state = "lost" if parked is None else (yield from self._restore_steps(parked))
-        except RuntimeGone as gone:  # it ended between two cells: in a host event, or when a checkpoint was taken
+            if look and self.runtime.alive:
+                names = self._watched(self._turn.index + 1) | self._kept
+                digests = _digests((yield from self.runtime.claim_steps(names, self.config.limits)))
+        except RuntimeGone as gone:  # it ended between two cells: in a host event, or when it was forked or looked at
             cell, state = CellResult(Outcome(gone.outcome), detail=gone.detail), "lost"
         finally:
             if parked is not None:
                 parked.close()
         detail = self._limit_of(cell)
         text = observation.observe(cell, state=state, detail=detail, limit_chars=limit, texts=texts)
-        return cell, text
+        return cell, text, digests
 
     def _checkpoint_steps(self) -> Steps[Snapshot | None]:
         try:
@@ -455,7 +467,7 @@ class Episode:
             info["verdicts"] = [verdict.as_dict() for verdict in ruling.verdicts]
         return info
 
-    def _note(self, outcome: str, cell: CellResult | None, calls: Sequence[CallRecord] = ()) -> None:
+    def _note(self, outcome: str, cell: CellResult | None, calls: Sequence[CallRecord] = ()) -> dict[str, Any]:
         entry: dict[str, Any] = {"turn": self._turn.index, "step": self._tally.steps, "outcome": outcome}
         if cell is not None:
             entry |= {
@@ -469,6 +481,7 @@ class Episode:
         if calls:
             entry["calls"] = [_told(each, self.task.preparation.classes) for each in calls]
         self.trace.append(entry)
+        return entry
 
     def _template_steps(self) -> Steps[Template[Runtime]]:
         task = self.task
@@ -493,6 +506,11 @@ def _told(call: CallRecord, classes: Mapping[str, type]) -> dict[str, Any]:
         except ClaimError as error:
             told = f"({error})"
     return {"name": call.name, "cell": call.cell, "arguments": told, "error": call.error}
+
+
+def _digests(claims: Mapping[str, bytes]) -> dict[str, str]:
+    """12 hex digits for each variable, of what the process claims it to be."""
+    return {name: hashlib.blake2b(claim, digest_size=6).hexdigest() for name, claim in sorted(claims.items())}
 
 
 class _Same:

@@ -8,20 +8,17 @@ Dotted overrides take YAML values. An unknown key is an error that names the nea
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from cave_rl.runtime.nearest import nearest
+from cave_rl.tasks import settings
 from cave_rl.tasks.config import EpisodeConfig
+from cave_rl.tasks.settings import ConfigError, dump
 from cave_rl.tasks.suite import Split
 
-
-class ConfigError(ValueError):
-    """A configuration that cannot be used; the message says where and what was expected."""
+__all__ = ["ConfigError", "EvalTable", "LoraPart", "ModelPart", "SuitePart", "TrainConfig", "dump", "load", "parse"]
 
 
 class _Part(BaseModel):
@@ -160,18 +157,9 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
     Raises:
         ConfigError: the file cannot be read, or a key or a value is wrong.
     """
-    try:
-        data = yaml.safe_load(Path(path).read_text()) or {}
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"cannot read {path}: {error}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {error}") from error
-    if not isinstance(data, dict):
-        raise ConfigError(f"{path} must hold a mapping of keys, not a {type(data).__name__}")
+    data = settings.read(path)
     for override in overrides:
-        _apply(data, override)
+        settings.override(data, override)
     return parse(data)
 
 
@@ -181,50 +169,4 @@ def parse(data: dict[str, Any]) -> TrainConfig:
     Raises:
         ConfigError: a key or a value is wrong.
     """
-    try:
-        return TrainConfig.model_validate(data)
-    except ValidationError as error:
-        raise ConfigError("\n".join(_explain(each) for each in error.errors())) from None
-
-
-def dump(config: TrainConfig) -> str:
-    """A configuration as YAML, complete with its defaults."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
-
-
-def _apply(data: dict[str, Any], override: str) -> None:
-    key, equals, value = override.partition("=")
-    if not equals or not key:
-        raise ConfigError(f"an override looks like train.steps=50, not {override!r}")
-    *parents, last = key.split(".")
-    for parent in parents:
-        below = data.setdefault(parent, {})
-        if below is None:
-            below = data[parent] = {}
-        if not isinstance(below, dict):
-            raise ConfigError(f"{key}: {parent} is a value, not a section")
-        data = below
-    try:
-        data[last] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"the value of {override} is not YAML: {error}") from error
-
-
-def _explain(error: Any) -> str:
-    where = ".".join(str(part) for part in error["loc"])
-    if error["type"] not in ("extra_forbidden", "unexpected_keyword_argument"):  # of a model, of a dataclass
-        return f"{where or 'config'}: {error['msg'].removeprefix('Value error, ')} (got {error['input']!r:.80})"
-    known = _keys(TrainConfig, error["loc"][:-1])
-    hint = nearest(str(error["loc"][-1]), known) or f"; there are {', '.join(known)}"
-    return f"unknown key {where!r}{hint}"
-
-
-def _keys(section: Any, path: Sequence[str | int]) -> list[str]:
-    """The keys that a section may have."""
-    for part in path:
-        if isinstance(part, int):
-            continue
-        annotation = section.model_fields[part].annotation
-        choices = [annotation, *getattr(annotation, "__args__", ())]
-        section = next(c for c in choices if isinstance(c, type) and (hasattr(c, "model_fields") or is_dataclass(c)))
-    return [field.name for field in fields(section)] if is_dataclass(section) else list(section.model_fields)
+    return settings.parse(TrainConfig, data)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from cave_rl.rewards.assertions import equals
 from cave_rl.rollouts import Chat, Sampling, Scripted, gold, play, play_messages, traces
@@ -46,9 +47,52 @@ def test_a_record_tells_what_happened_and_why(begin: Begin, chat: Chat) -> None:
     assert found["messages"] == rollout.episode.messages
     assert [each["passed"] for each in found["verdicts"] if not each["gate"]] == [False]
     written, between = 2 * len(wrong) + 1, len(chat.suffix("ok"))
-    assert found["tokens"] == {"prompt": len(rollout.prompt_ids), "completion": written, "observation": between}
+    opening = len(rollout.prompt_ids)
+    assert found["tokens"] == {
+        "prompt": opening,
+        "completion": written,
+        "observation": between,
+        "sent": opening + opening + len(wrong) + 1 + between,
+        "by": "ids",
+    }
+    assert (found["opening"], found["queries"]) == (2, [task.turns[0].query])
     assert [step["outcome"] for step in found["steps"]] == found["outcomes"]
     assert found["steps"][0]["diff"]["changed"] == ["x"], "which variables a cell changed"
+    assert [(step["code"], step["message"]) for step in found["steps"]] == [("x = 0", 2), (None, 4)]
+    assert "ok" in found["steps"][0]["observation"]
+
+
+def test_every_documented_field_is_there_and_no_other(begin: Begin) -> None:
+    (rollout,) = play_messages([begin(tiny.suite.task("train", "put", 1))], gold)
+    record = traces.record(rollout, key="k", split="train", index=1, rollout=0)
+    told = [line.split("|")[1] for line in str(traces.__doc__).splitlines() if line.startswith("| ")]
+    fields = {name.strip() for cell in told for name in cell.split(",")} - {"", "field"}
+    cell, answer = record["steps"]
+    assert fields == record.keys() | cell.keys()
+    assert answer.keys() < cell.keys()
+
+
+def test_digests_tell_the_state_after_each_cell(begin: Begin) -> None:
+    task = Task([Turn("Set x to 3.", equals("x", 3), changes=["x"])], variables=[Variable("x", 1)])
+    said = [fenced("x = 2"), fenced("x += 1"), fenced("y = 0"), "Done."]
+
+    def played(**changes: object) -> dict[str, Any]:
+        episode = begin(task, max_steps=8, **changes)
+        policy = iter(said)
+        (rollout,) = play_messages([episode], lambda _: next(policy))
+        return traces.record(rollout)
+
+    row, again, without = played(digests=True), played(digests=True), played()
+    states = [step["state"]["x"] for step in row["steps"]]
+    assert len({row["start"]["x"], *states[:2]}) == 3
+    assert states[1] == states[2] == states[3], "what changed nothing that matters changes no digest"
+    assert [step["state"] for step in again["steps"]] == [step["state"] for step in row["steps"]]
+    assert [step["state"] for step in without["steps"]] == [None, None, None, row["steps"][3]["state"]]
+
+
+def test_the_last_line_of_a_key_counts() -> None:
+    rows = [{"key": "a", "n": 1}, {"key": "b", "n": 2}, {"key": "a", "n": 3}]
+    assert traces.latest(rows) == [{"key": "a", "n": 3}, {"key": "b", "n": 2}]
 
 
 def test_a_fault_has_no_reward_and_is_not_solved(begin: Begin, tmp_path: Path) -> None:

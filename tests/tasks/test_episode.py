@@ -710,3 +710,65 @@ def test_what_cannot_be_branched_is_told(play: PlayIt) -> None:
     )
     with pytest.raises(Fault, match="left 1 threads running"):
         forked(busy.episode)
+
+
+# --- digests ---------------------------------------------------------------------------------------------------------
+
+LOOKED = EpisodeConfig(digests=True)
+
+
+def states(played: Play) -> list[dict[str, str] | None]:
+    return [step.get("state") for step in played.episode.trace]
+
+
+def test_digests_follow_the_state_and_change_nothing_else(play: PlayIt) -> None:
+    messages = python("xs.sort()"), python("n = len(xs)"), python("n = 3"), "Done."
+    looked, not_looked = play(SORT, *messages, config=LOOKED), play(SORT, *messages)
+    assert [step.info for step in looked.steps] == [step.info for step in not_looked.steps]
+    first, second, third, last = states(looked)
+    assert first is not None
+    assert second is not None
+    assert first.keys() == {"xs", "keep"}
+    assert second.keys() == {"xs", "keep", "n"}
+    assert (second["xs"], second["keep"]) == (first["xs"], looked.episode.start["keep"])
+    assert first["xs"] != looked.episode.start["xs"]
+    assert second == third == last, "equal values have equal digests"
+    assert states(not_looked) == [None, None, None, last], "the claims that are judged are digested anyway"
+
+
+def test_a_look_asks_for_nothing_of_turns_to_come(play: PlayIt) -> None:
+    played = play(of_two(), python("a = b = 1"), "Done.", python("b = 2"), config=LOOKED)
+    assert [sorted(state or {}) for state in states(played)] == [["a", "price"], ["a", "price"], ["a", "b", "price"]]
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "k.Kernel._claim = lambda *_: 'rubbish'",
+        "k.Kernel._claim = lambda *_: {'not asked for': b''}",
+        "k.Kernel._claim = lambda *_: os._exit(1)",
+        "k.Kernel._claim = lambda *_: os.kill(os.getpid(), 9)",
+    ],
+)
+def test_a_cell_after_which_the_state_cannot_be_told_has_lost_it(play: PlayIt, forged: str) -> None:
+    code = f"import os, sys\nk = sys.modules['cave_rl.runtime.inside.kernel']\nxs.sort(); n = 3\n{forged}"
+    played = play(SORT, python(code), config=LOOKED)
+    assert played.episode.over
+    assert played.reward == 0.0
+    assert played.last.info["outcome"] in ("tampered", "crashed", "killed")
+    assert states(played) == [None]
+
+
+def test_forged_digests_earn_nothing(play: PlayIt) -> None:
+    """A process may claim what it likes while it is looked at; what counts is what it claims in the end."""
+    code = (
+        "import sys\nk = sys.modules['cave_rl.runtime.inside.kernel']\nclaim = k.Kernel._claim\n"
+        "def forged(self, names, most):\n"
+        "    k.Kernel._claim = claim\n"
+        "    return dict.fromkeys(names, b'forged')\n"
+        "k.Kernel._claim = forged"
+    )
+    played = play(SORT, python(code), "Done.", config=LOOKED)
+    assert played.reward == 0.0
+    first, last = states(played)
+    assert first != last

@@ -1,0 +1,154 @@
+"""How planned episodes are played: one by one on a loop, or in batches by a model in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import random
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Any, cast
+
+from cave_rl.clients.errors import ProviderError
+from cave_rl.clients.openai import Client
+from cave_rl.evaluation.config import EvalConfig
+from cave_rl.evaluation.evaluate import Player
+from cave_rl.evaluation.plan import Planned
+from cave_rl.rollouts.chat import Chat
+from cave_rl.rollouts.messages import POLICIES, randomly
+from cave_rl.rollouts.play import Rollout
+from cave_rl.rollouts.stream import Writer, play_one, play_stream
+from cave_rl.rollouts.writers import Asking, ByChat, ByFunction, ByIds, ByPolicy, Function
+from cave_rl.runtime.errors import Fault
+from cave_rl.tasks.episode import Episode
+from cave_rl.tasks.settings import ConfigError
+
+Begin = Callable[[Planned], Episode]
+"""Makes the episode that was planned."""
+
+Tell = Callable[[Planned, Rollout], None]
+"""Takes what became of it."""
+
+Play = Callable[[Sequence[Planned], Begin, Tell], None]
+"""Plays episodes to their end, and tells of each as it ends."""
+
+MOST_THREADS = 64
+"""Functions that are not `async` are called by at most so many threads."""
+
+
+def player(config: EvalConfig) -> Play:
+    """How the model of a configuration plays, where it is no checkpoint.
+
+    Raises:
+        ConfigError: there is no such function.
+    """
+    if config.model.kind == "endpoint":
+        return lambda items, begin, tell: asyncio.run(_ask(config, items, begin, tell))
+    if config.model.kind == "callable":
+        function = _function(config.model.name)
+        threads = ThreadPoolExecutor(min(config.concurrency, MOST_THREADS), thread_name_prefix="policy")
+        writer = ByFunction(function, threads)
+        return streamed(lambda key: writer, config)
+    if config.model.name == "random":
+        return streamed(lambda key: ByPolicy(randomly(random.Random(f"{config.seed}/{key}"))), config)
+    scripted = ByPolicy(POLICIES[config.model.name])
+    return streamed(lambda key: scripted, config)
+
+
+def streamed(write: Callable[[str], Writer], config: EvalConfig) -> Play:
+    """Plays on a loop; `write` makes the writer of an episode's messages from its key."""
+    return lambda items, begin, tell: asyncio.run(_stream(write, config, items, begin, tell))
+
+
+def in_batches(play: Player, concurrency: int) -> Play:
+    """Plays as many episodes together as may be alive, then the next."""
+
+    def play_all(items: Sequence[Planned], begin: Begin, tell: Tell) -> None:
+        waiting = iter(items)
+        while batch := list(islice(waiting, concurrency)):
+            episodes = [begin(item) for item in batch]
+            try:
+                for item, rollout in zip(batch, play(episodes), strict=True):
+                    tell(item, rollout)
+            finally:
+                for episode in episodes:
+                    episode.close()
+
+    return play_all
+
+
+async def _stream(
+    write: Callable[[str], Writer], config: EvalConfig, items: Sequence[Planned], begin: Begin, tell: Tell
+) -> None:
+    async def one(item: Planned) -> Rollout:
+        return await play_one(begin(item), write(item.key), time_s=config.time_s)
+
+    await play_stream(items, one, tell, min(config.concurrency, max(1, len(items))))
+
+
+async def _ask(config: EvalConfig, items: Sequence[Planned], begin: Begin, tell: Tell) -> None:
+    part, model = config.endpoint, config.model
+    client = Client(
+        model.name,
+        key=os.environ.get(part.key_env),
+        timeout_s=part.timeout_s,
+        retries=part.retries,
+        pause_s=part.pause_s,
+        connections=config.concurrency,
+    )
+    async with client:
+        asking = Asking(
+            client,
+            model.served or await _served(client, model.name),
+            config.sampling.build(),
+            budget=config.budget,
+            seed=config.seed if part.send_seed else None,
+            limit_field=part.limit_field,
+            extra=config.sampling.extra,
+        )
+        chat = Chat(_tokenizer(model.tokenizer), role=config.env.prompt.observation_role) if model.tokenizer else None
+
+        def write(key: str) -> Writer:
+            return ByChat(asking, key) if chat is None else ByIds(asking, chat, key)
+
+        await _stream(write, config, items, begin, tell)
+
+
+async def _served(client: Client, url: str) -> str:
+    """The one model that an endpoint serves.
+
+    Raises:
+        Fault: it cannot be asked.
+        ConfigError: it serves several, or none.
+    """
+    try:
+        names = await client.models()
+    except ProviderError as error:
+        told = f"{url} does not tell what it serves: {type(error).__name__}: {error}"
+        raise Fault(f"{told}\nname the model with --served if it has no list") from error
+    if len(names) != 1:
+        listed = ", ".join(names[:20]) or "nothing"
+        raise ConfigError(f"{url} serves {listed}: choose one with --served (model.served)")
+    return names[0]
+
+
+def _tokenizer(name: str) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"model.tokenizer {name!r} cannot be loaded: {error}") from error
+
+
+def _function(name: str) -> Function:
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"cannot load the policy {name!r}: {type(error).__name__}: {error}") from error
+    if not callable(found):
+        raise ConfigError(f"{name!r} is a {type(found).__name__}, not a function of a chat's messages")
+    return cast(Function, found)
