@@ -167,8 +167,9 @@ class Episode:
         """
         task = self.task
         template = yield from self._template_steps()
-        seeds = [_rollout_seed(f"{task.id}/{self._seed}{of}", self.config.key) for of in ("", "/hosted")]
-        self._runtime = yield from template.start_steps(seeds[0], companion_seed=seeds[1])
+        of, key = f"{task.id}/{self._seed}", self.config.key
+        apart = {"companion_seed": _rollout_seed(f"{of}/hosted", key)} if task.hosted else {}
+        self._runtime = yield from template.start_steps(_rollout_seed(of, key), **apart)
         try:  # before any hostile code has run
             self._known = yield from self.runtime.claim_steps(self._watched(len(task.turns)), self.config.limits)
         except RuntimeGone as gone:
