@@ -85,7 +85,10 @@ class Kernel:
             os.close(fds[0])
             return None
         if operation == frames.FORK:
-            return self._branching.fork(request, fds)
+            reply = self._branching.fork(request, fds)
+            if reply is zygote.NO_REPLY and self._link is not None:
+                self._link.adopt()
+            return reply
         if operation == frames.CALL:  # the answer to a call that was interrupted
             proxies.drop(fds)
             return zygote.NO_REPLY

@@ -43,6 +43,7 @@ class Link:
         _types.update(types)
         self._names = {cls: name for name, cls in types.items()}
         self._socket: Any = None
+        self._pid = os.getpid()
         self._lock = _thread.allocate_lock()
         self._caller: int | None = None
         self._nonce: bytes | None = None
@@ -51,8 +52,10 @@ class Link:
         self._made: dict[tuple[str, type], type[BaseException]] = {}
 
     def adopt(self) -> None:
-        """In a fork, which has a socket by now; forks of it find theirs under the same number."""
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fileno=SOCKET_FD)
+        """In a fork that has its socket by now. Forks of it find theirs under the same number."""
+        self._pid = os.getpid()
+        if self._socket is None:
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fileno=SOCKET_FD)
 
     def open(self, nonce: bytes | None) -> None:
         """A cell begins: calls may be made, as part of its request. None: it has ended."""
@@ -75,6 +78,8 @@ class Link:
         if size > MOST_BYTES:
             raise ValueError(f"the arguments of {target} take {size} bytes; a call carries at most {MOST_BYTES}")
         body = msgpack.packb([target, claims, named], unicode_errors="surrogatepass")
+        if os.getpid() != self._pid:  # it would not be answered, and would take the answers of its parent
+            raise RuntimeError(f"{target} was called in a child process: hosted objects can be called in cells only")
         if self._lock.locked() and self._caller == _thread.get_ident():  # a finalizer, or a signal handler
             raise RuntimeError(f"{target} was called while another call of this thread was under way")
         with self._lock:
