@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -29,7 +29,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmarks.faults import Cut, Kill, Plan, plan
 from cave_rl.confinement import Confinement, descendants
-from cave_rl.runtime import Fault, Limits, Pool, Steps, gather
+from cave_rl.runtime import Fault, Limits, Pool, Steps, Template, gather
 from cave_rl.tasks import Episode, EpisodeConfig, Suite, Task, find
 
 SUITE = "cave_rl.suites.types.tasks:suite"
@@ -47,12 +47,14 @@ class Flight:
         template: the pid of the process that its runtime was forked from; 0 as long as it has none.
         excused: whether the host killed something that it may rest on: then it need not be solved, and may end in a
             fault.
+        told: what the last message came to.
     """
 
     episode: Episode
     plan: Plan
     template: int = 0
     excused: bool = False
+    told: str = ""
 
 
 @dataclass
@@ -89,7 +91,7 @@ class Ledger:
         what = f"episode {number} ({episode.task.id}; {done.kind}{'; checkpoint' if done.checkpoint else ''})"
         if failed:
             if not flight.excused:
-                self.wrong.append(f"{what}: a fault that nobody caused: {fault or episode.trace[-1]}")
+                self.wrong.append(f"{what}: a fault that nobody caused: {fault or flight.told}")
             return
         if done.solves is False and episode.solved:
             self.wrong.append(f"{what}: false reward: solved without having done it")
@@ -109,7 +111,9 @@ class Soak:
         self._suite = suite
         self._seed = seed
         self._flights: set[Flight] = set()
-        self._unnoticed = 0  # templates that were killed, and of which nobody has found out yet
+        # Templates that were killed, and that fail who asks next: those of set-ups by pool and task, those of judges.
+        self._dead_setups: set[tuple[int, str]] = set()
+        self._dead_judges: list[Template[Any]] = []
         self._tasks: dict[tuple[str, str, int], Task] = {}
         self._families = [(split, name) for split in ("train", "heldout") for name in suite.names(split)]
 
@@ -125,16 +129,19 @@ class Soak:
         done = plan(rng, task)
         config = EpisodeConfig(limits=LIMITS, checkpoint=done.checkpoint)
         pool = self.pools[rng.random() < 0.1]
+        setup = (id(pool), task.id)
         flight = Flight(Episode(task, pool=pool, config=config, seed=number), done)
         self._flights.add(flight)
         fault: Fault | None = None
         try:
+            flight.excused = setup in self._dead_setups
+            yield from flight.episode.begin_steps()
+            flight.template = _parent(flight.episode.runtime.pid)
+            self._dead_setups.discard(setup)
             yield from self._play_steps(flight, pool)
         except Fault as raised:  # the runtime could not be started
             fault = raised
-            if self._unnoticed and not flight.excused:
-                self._unnoticed -= 1
-                flight.excused = True
+            self._dead_setups.discard(setup)
         finally:
             flight.episode.close()
             self._flights.discard(flight)
@@ -142,17 +149,17 @@ class Soak:
 
     def _play_steps(self, flight: Flight, pool: Pool) -> Steps[None]:
         episode = flight.episode
-        yield from episode.begin_steps()
-        flight.template = _parent(episode.runtime.pid)
         for act in flight.plan.acts:
             if episode.over:
                 return
+            if any(not each.closed for each in self._dead_judges):  # nobody has found out yet: it may be this one
+                flight.excused = True
             if isinstance(act, Kill):
                 self._kill(act, flight, pool)
-            elif isinstance(act, Cut):
-                yield from episode.step_steps(act.message, cut=True)
             else:
-                yield from episode.step_steps(act)
+                cut = isinstance(act, Cut)
+                done = yield from episode.step_steps(act.message if isinstance(act, Cut) else act, cut=cut)
+                flight.told = str(done.info.get("fault", done.info["outcome"]))
 
     def _kill(self, kill: Kill, flight: Flight, pool: Pool) -> None:
         episode, pid = flight.episode, 0
@@ -162,11 +169,13 @@ class Soak:
             pid = episode._judge.pid if episode._judge is not None and episode._judge.alive else 0
         elif kill.target == "template":
             pid = flight.template
+            self._dead_setups.add((id(pool), episode.task.id))
             self._excuse(pid)
         else:
             judges = [each for key, each in pool._templates.items() if isinstance(key, tuple) and key[0] == "judge"]
             if judges:
                 pid = judges[0].pid
+                self._dead_judges.append(judges[0])
                 self._excuse(0)
         if pid > 0:
             try:
@@ -176,7 +185,6 @@ class Soak:
 
     def _excuse(self, template: int) -> None:
         """All that may rest on a template; on any, if 0 is given."""
-        self._unnoticed += 1
         for flight in self._flights:
             if not template or flight.template in (0, template):
                 flight.excused = True
