@@ -16,7 +16,7 @@ from cave_rl.evaluation.config import EvalConfig
 from cave_rl.evaluation.directory import RunDirectory, fresh
 from cave_rl.evaluation.live import Live
 from cave_rl.evaluation.plan import Planned, plan
-from cave_rl.evaluation.players import Play, player
+from cave_rl.evaluation.players import Play, player, settled
 from cave_rl.evaluation.run import Outage, carry_out
 from cave_rl.tasks import settings
 from cave_rl.tasks.settings import ConfigError
@@ -108,6 +108,8 @@ def evaluate(
     """
     given = {KEYS[name]: value for name, value in ctx.params.items() if name in KEYS and value not in (None, [], ())}
     console = Console(stderr=as_json)
+    if resume and (where or config):
+        raise ConfigError("--resume goes on with the run as it is: --output and --config cannot be given")
     run, planned, play = _resumed(resume, suites or [], given) if resume else _new(where, config, suites or [], given)
     with run:
         try:
@@ -147,7 +149,7 @@ def _new(
     if not data.get("suites") or "model" not in data:
         wanted = "which model" if data.get("suites") else "which suite"
         raise ConfigError(f"say {wanted}: cave-rl eval Types-v0 --model gold")
-    parsed = settings.parse(EvalConfig, data)
+    parsed = settled(settings.parse(EvalConfig, data))
     planned, play = _prepared(parsed)
     return RunDirectory.create(where or fresh(parsed, Path("outputs")), parsed), planned, play
 

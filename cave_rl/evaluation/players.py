@@ -57,6 +57,19 @@ def player(config: EvalConfig) -> Play:
     return streamed(lambda key: scripted, config)
 
 
+def settled(config: EvalConfig) -> EvalConfig:
+    """A configuration that names the model it asks: its endpoint is asked which it serves, where none is named.
+
+    Raises:
+        Fault: the endpoint does not tell.
+        ConfigError: it serves several, or none.
+    """
+    if config.model.kind != "endpoint" or config.model.served is not None:
+        return config
+    served = asyncio.run(_served(config))
+    return config.model_copy(update={"model": config.model.model_copy(update={"served": served})})
+
+
 def streamed(write: Callable[[str], Writer], config: EvalConfig) -> Play:
     """Plays on a loop; `write` makes the writer of an episode's messages from its key."""
     return lambda items, begin, tell: asyncio.run(_stream(write, config, items, begin, tell))
@@ -89,23 +102,15 @@ async def _stream(
 
 
 async def _ask(config: EvalConfig, items: Sequence[Planned], begin: Begin, tell: Tell) -> None:
-    part, model = config.endpoint, config.model
-    client = Client(
-        model.name,
-        key=os.environ.get(part.key_env),
-        timeout_s=part.timeout_s,
-        retries=part.retries,
-        pause_s=part.pause_s,
-        connections=config.concurrency,
-    )
-    async with client:
+    model = config.model
+    async with _client(config) as client:
         asking = Asking(
             client,
-            model.served or await _served(client, model.name),
+            model.served or await _served(config),
             config.sampling.build(),
             budget=config.budget,
-            seed=config.seed if part.send_seed else None,
-            limit_field=part.limit_field,
+            seed=config.seed if config.endpoint.send_seed else None,
+            limit_field=config.endpoint.limit_field,
             extra=config.sampling.extra,
         )
         chat = Chat(_tokenizer(model.tokenizer), role=config.env.prompt.observation_role) if model.tokenizer else None
@@ -116,15 +121,24 @@ async def _ask(config: EvalConfig, items: Sequence[Planned], begin: Begin, tell:
         await _stream(write, config, items, begin, tell)
 
 
-async def _served(client: Client, url: str) -> str:
-    """The one model that an endpoint serves.
+def _client(config: EvalConfig) -> Client:
+    part = config.endpoint
+    return Client(
+        config.model.name,
+        key=os.environ.get(part.key_env),
+        timeout_s=part.timeout_s,
+        retries=part.retries,
+        pause_s=part.pause_s,
+        connections=config.concurrency,
+    )
 
-    Raises:
-        Fault: it cannot be asked.
-        ConfigError: it serves several, or none.
-    """
+
+async def _served(config: EvalConfig) -> str:
+    """The one model that an endpoint serves."""
+    url = config.model.name
     try:
-        names = await client.models()
+        async with _client(config) as client:
+            names = await client.models()
     except ProviderError as error:
         told = f"{url} does not tell what it serves: {type(error).__name__}: {error}"
         raise Fault(f"{told}\nname the model with --served if it has no list") from error

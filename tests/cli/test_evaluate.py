@@ -124,6 +124,9 @@ def test_an_endpoint_is_asked_what_it_serves(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert {body["model"] for _, body in endpoint.requests} == {"scripted"}
     assert "(counted by usage)" in result.stdout
+    (run,) = Path("outputs").iterdir()
+    assert run.name.startswith("Tiny-v0--scripted--")
+    assert yaml.safe_load((run / "config.yaml").read_text())["model"]["served"] == "scripted"
 
 
 def test_one_that_gives_out_stops_the_run_which_says_how_to_go_on() -> None:
@@ -148,7 +151,8 @@ def test_one_that_gives_out_stops_the_run_which_says_how_to_go_on() -> None:
         (["Tiny-v0", "-m", "gold", "sampling.temprature=0"], "did you mean 'temperature'?"),
         (["Tiny-v0", "-m", "gold", "-n", "0"], "tasks: Input should be greater than or equal to 1"),
         (["Tiny-v0", "-m", "no_such_module:act"], "cannot load the policy 'no_such_module:act'"),
-        (["Tiny-v0", "-m", "http://127.0.0.1:9/v1", "endpoint.retries=0", "-o", "out"], "does not tell what it serves"),
+        (["Tiny-v0", "-m", "http://127.0.0.1:9/v1", "endpoint.retries=0"], "does not tell what it serves"),
+        (["--resume", "nowhere", "-o", "out"], "--output and --config cannot be given"),
         (["--resume", "nowhere"], "nowhere holds no run"),
         (["Tiny-v0", "--resume", "nowhere"], "Tiny-v0 cannot be given"),
         (["--resume", "nowhere", "-m", "gold"], "model.name cannot be given"),
