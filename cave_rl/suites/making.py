@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from cave_rl.rewards.assertions import Assertion, equals
 from cave_rl.rewards.court import judge
@@ -27,6 +27,7 @@ from cave_rl.tasks.suite import Family, Suite
 from cave_rl.tasks.task import NearMiss, Task, TaskError, Turn
 
 Make = Callable[[random.Random], Task]
+T = TypeVar("T")
 
 
 class Families:
@@ -48,6 +49,22 @@ class Families:
 
     def __iter__(self) -> Iterator[Family]:
         return iter(self._kept)
+
+
+class Step(NamedTuple):
+    """One change of a variable {x} by a drawn argument {n}: how it is asked for, what comes of it, the code."""
+
+    ask: str
+    apply: Callable[[Any, Any], Any]
+    code: str
+
+    def query(self, x: str, n: Any) -> str:
+        """The question."""
+        return self.ask.format(x=x, n=n)
+
+    def cell(self, x: str, n: Any) -> str:
+        """The answer."""
+        return self.code.format(x=x, n=n)
 
 
 def collect(suite: Suite, *parts: Families) -> None:
@@ -129,6 +146,13 @@ def dialogue(
 def spoils(cells: str, name: str) -> NearMiss:
     """A near-miss that gets everything that was asked right, but changes another variable on the way."""
     return NearMiss(cells, f"{name} unchanged")
+
+
+def where(draw: Callable[[], T], fits: Callable[[T], bool]) -> T:
+    """What is drawn, again and again, until it fits."""
+    while True:
+        if fits(drawn := draw()):
+            return drawn
 
 
 def fails(cells: str, verdict: str) -> NearMiss:

@@ -7,8 +7,8 @@ from __future__ import annotations
 import random
 from typing import Literal
 
-from cave_rl.suites.making import Families, single
-from cave_rl.suites.types.drawing import BYTES, TEXTS, letters, where
+from cave_rl.suites.making import Families, single, where
+from cave_rl.suites.types.drawing import BYTES, TEXTS, letters
 from cave_rl.tasks.task import Task
 
 family = Families()

@@ -7,8 +7,8 @@ from __future__ import annotations
 import random
 from decimal import ROUND_DOWN, Decimal
 
-from cave_rl.suites.making import Families, single
-from cave_rl.suites.types.drawing import AMOUNTS, LISTS, cents, where
+from cave_rl.suites.making import Families, single, where
+from cave_rl.suites.types.drawing import AMOUNTS, LISTS, cents
 from cave_rl.tasks.task import Task
 
 family = Families()

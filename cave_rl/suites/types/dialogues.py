@@ -7,9 +7,9 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from cave_rl.suites.making import Families, dialogue, fails, spoils, turn
+from cave_rl.suites.making import Families, dialogue, fails, spoils, turn, where
 from cave_rl.suites.same_table import same_table
-from cave_rl.suites.types.drawing import DICTS, LISTS, letters, mapping, numbers, where
+from cave_rl.suites.types.drawing import DICTS, LISTS, letters, mapping, numbers
 from cave_rl.suites.types.frames import orders
 from cave_rl.suites.types.objects import account_of, booked
 from cave_rl.suites.types.world import Account, Tank

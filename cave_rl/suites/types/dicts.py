@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import random
 
-from cave_rl.suites.making import Families, single, spoils
-from cave_rl.suites.types.drawing import DICTS, KEYS, distinct_mapping, mapping, where, whole
+from cave_rl.suites.making import Families, single, spoils, where
+from cave_rl.suites.types.drawing import DICTS, KEYS, distinct_mapping, mapping, whole
 from cave_rl.tasks.task import Task
 
 family = Families()

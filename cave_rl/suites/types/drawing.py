@@ -5,11 +5,7 @@ from __future__ import annotations
 import datetime
 import random
 import string
-from collections.abc import Callable
 from decimal import Decimal
-from typing import TypeVar
-
-T = TypeVar("T")
 
 LISTS = ("xs", "nums", "prices", "scores", "sizes", "ages", "costs", "weights")
 INTS = ("n", "total", "level", "width", "budget", "age", "points", "speed")
@@ -81,10 +77,3 @@ def moment(rng: random.Random) -> datetime.datetime:
     return datetime.datetime(
         date.year, date.month, date.day, rng.randint(1, 22), rng.randint(1, 58), rng.randint(1, 58)
     )
-
-
-def where(draw: Callable[[], T], fits: Callable[[T], bool]) -> T:
-    """What is drawn, again and again, until it fits."""
-    while True:
-        if fits(drawn := draw()):
-            return drawn

@@ -7,9 +7,9 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from cave_rl.suites.making import Families, single, spoils
+from cave_rl.suites.making import Families, single, spoils, where
 from cave_rl.suites.same_table import same_table
-from cave_rl.suites.types.drawing import KEYS, where
+from cave_rl.suites.types.drawing import KEYS
 from cave_rl.tasks.task import NearMiss, Task
 
 family = Families()

@@ -9,8 +9,8 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from cave_rl.suites.making import Families, single
-from cave_rl.suites.types.drawing import DICTS, KEYS, LISTS, letters, mapping, numbers, where, whole
+from cave_rl.suites.making import Families, single, where
+from cave_rl.suites.types.drawing import DICTS, KEYS, LISTS, letters, mapping, numbers, whole
 from cave_rl.tasks.task import Task
 
 family = Families()

@@ -7,8 +7,8 @@ from __future__ import annotations
 import random
 
 from cave_rl.rewards.assertions import close
-from cave_rl.suites.making import Families, fails, single
-from cave_rl.suites.types.drawing import FLOATS, INTS, LISTS, numbers, where, whole
+from cave_rl.suites.making import Families, fails, single, where
+from cave_rl.suites.types.drawing import FLOATS, INTS, LISTS, numbers, whole
 from cave_rl.tasks.task import Task
 
 family = Families()

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import random
 
-from cave_rl.suites.making import Families, fails, single, spoils
-from cave_rl.suites.types.drawing import PEOPLE, letters, mapping, numbers, where, whole
+from cave_rl.suites.making import Families, fails, single, spoils, where
+from cave_rl.suites.types.drawing import PEOPLE, letters, mapping, numbers, whole
 from cave_rl.suites.types.world import Account, Member, Playlist, Point, Shelf, Stack, Tank, Team
 from cave_rl.tasks.task import Task
 

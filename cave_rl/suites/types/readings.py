@@ -7,8 +7,8 @@ from __future__ import annotations
 import random
 from itertools import accumulate
 
-from cave_rl.suites.making import Families, single, spoils
-from cave_rl.suites.types.drawing import LISTS, numbers, where, whole
+from cave_rl.suites.making import Families, single, spoils, where
+from cave_rl.suites.types.drawing import LISTS, numbers, whole
 from cave_rl.tasks.task import Task
 
 family = Families()

@@ -7,9 +7,9 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from cave_rl.suites.making import Families, single
+from cave_rl.suites.making import Families, single, where
 from cave_rl.suites.same_table import same_table
-from cave_rl.suites.types.drawing import numbers, where, words
+from cave_rl.suites.types.drawing import numbers, words
 from cave_rl.tasks.task import Task
 
 family = Families()

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import random
 
-from cave_rl.suites.making import Families, single, spoils
-from cave_rl.suites.types.drawing import SETS, TUPLES, numbers, where, whole
+from cave_rl.suites.making import Families, single, spoils, where
+from cave_rl.suites.types.drawing import SETS, TUPLES, numbers, whole
 from cave_rl.tasks.task import Task
 
 family = Families()

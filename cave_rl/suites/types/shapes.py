@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import random
 
-from cave_rl.suites.making import Families, spoils
-from cave_rl.suites.types.drawing import KEYS, where
+from cave_rl.suites.making import Families, spoils, where
+from cave_rl.suites.types.drawing import KEYS
 from cave_rl.suites.types.frames import NAMES, frame, on_frame
 from cave_rl.tasks.task import Task
 

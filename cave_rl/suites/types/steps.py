@@ -5,22 +5,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from cave_rl.suites.making import Families, dialogue, turn
-from cave_rl.suites.types.drawing import DICTS, LISTS, distinct_mapping, numbers, where, whole
+from cave_rl.suites.making import Families, Step, dialogue, turn, where
+from cave_rl.suites.types.drawing import DICTS, LISTS, distinct_mapping, numbers, whole
 from cave_rl.tasks.task import Task
 
 family = Families()
-
-
-class Step(NamedTuple):
-    """One change of a variable {x} by a drawn {n}: how it is asked for, what comes of it, the code."""
-
-    ask: str
-    apply: Callable[[Any, int], Any]
-    code: str
 
 
 LIST_STEPS = (
@@ -84,8 +76,8 @@ def _stepwise(rng: random.Random, name: str, value: Any, steps: Sequence[Step], 
     plan = where(draw, lambda plan: all(each.now != each.after and len(each.others(steps)) > 1 for each in plan))
     turns = [
         turn(
-            step.ask.format(x=name, n=n), {name: now}, {name: after}, step.code.format(x=name, n=n),
-            [each.code.format(x=name, n=n) for each in rng.sample(Taken(step, n, now, after).others(steps), 2)],
+            step.query(name, n), {name: now}, {name: after}, step.cell(name, n),
+            [each.cell(name, n) for each in rng.sample(Taken(step, n, now, after).others(steps), 2)],
         )
         for step, n, now, after in plan
     ]  # fmt: skip

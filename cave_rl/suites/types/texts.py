@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import random
 
-from cave_rl.suites.making import Families, single
-from cave_rl.suites.types.drawing import INTS, TEXTS, letters, title, where, words
+from cave_rl.suites.making import Families, single, where
+from cave_rl.suites.types.drawing import INTS, TEXTS, letters, title, words
 from cave_rl.tasks.task import Task
 
 family = Families()

@@ -7,8 +7,8 @@ from __future__ import annotations
 import random
 from datetime import UTC, date, datetime, timedelta, timezone
 
-from cave_rl.suites.making import Families, single
-from cave_rl.suites.types.drawing import TIMES, day, moment, where
+from cave_rl.suites.making import Families, single, where
+from cave_rl.suites.types.drawing import TIMES, day, moment
 from cave_rl.tasks.task import Task
 
 family = Families()
