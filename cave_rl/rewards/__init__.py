@@ -7,10 +7,15 @@
 from cave_rl.rewards.assertions import (
     Assertion,
     answer_contains,
+    chart_shows,
     close,
     deleted,
     equals,
+    frame_equals,
     satisfies,
+    table_contains,
+    table_equals,
+    unchanged,
 )
 from cave_rl.rewards.compose import Conduct, RewardRules, episode_cost, episode_reward, turn_score
 from cave_rl.rewards.evidence import Evidence, State
@@ -29,12 +34,17 @@ __all__ = [
     "Statements",
     "Verdict",
     "answer_contains",
+    "chart_shows",
     "close",
     "deleted",
     "episode_cost",
     "episode_reward",
     "equals",
+    "frame_equals",
     "judge_steps",
     "satisfies",
+    "table_contains",
+    "table_equals",
     "turn_score",
+    "unchanged",
 ]

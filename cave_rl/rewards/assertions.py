@@ -18,10 +18,35 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
+from cave_rl.rewards.charts import chart_shows
 from cave_rl.rewards.evidence import Evidence, show
+from cave_rl.rewards.frames import frame_equals
 from cave_rl.rewards.statements import Statements
+from cave_rl.rewards.tables import table_contains, table_equals
+from cave_rl.rewards.unchanged import unchanged
+from cave_rl.rewards.variable import OnVariable
 from cave_rl.rewards.verdict import Verdict
 from cave_rl.runtime.codec import Digest, digest, encode, same
+
+__all__ = [
+    "AnswerContains",
+    "Assertion",
+    "Close",
+    "Deleted",
+    "Equals",
+    "Satisfies",
+    "answer_contains",
+    "as_assertions",
+    "chart_shows",
+    "close",
+    "deleted",
+    "equals",
+    "frame_equals",
+    "satisfies",
+    "table_contains",
+    "table_equals",
+    "unchanged",
+]
 
 
 @runtime_checkable
@@ -49,20 +74,7 @@ class Assertion(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _OnVariable:
-    """Shared by the assertions that look at one variable."""
-
-    __cave_host_only__: ClassVar[bool] = True
-
-    variable: str
-
-    @property
-    def reads(self) -> frozenset[str]:
-        return frozenset({self.variable})
-
-
-@dataclass(frozen=True, slots=True)
-class Equals(_OnVariable):
+class Equals(OnVariable):
     """The variable has exactly this value: type and content, all the way down (1 is neither 1.0 nor True).
 
     The order of a dict's keys does not matter, unless the value is so large that it crosses as its digest.
@@ -86,7 +98,7 @@ class Equals(_OnVariable):
 
 
 @dataclass(frozen=True, slots=True)
-class Close(_OnVariable):
+class Close(OnVariable):
     """The variable is a real number (int or float, not bool) within a tolerance of `expected`; NaN is never close."""
 
     expected: float
@@ -110,7 +122,7 @@ class Close(_OnVariable):
 
 
 @dataclass(frozen=True, slots=True)
-class Satisfies(_OnVariable):
+class Satisfies(OnVariable):
     """A predicate of the variable's value is true: a bool (numpy's too), not a value that merely looks true."""
 
     predicate: Callable[[Any], bool]
@@ -131,7 +143,7 @@ class Satisfies(_OnVariable):
 
 
 @dataclass(frozen=True, slots=True)
-class Deleted(_OnVariable):
+class Deleted(OnVariable):
     """The variable no longer exists."""
 
     weight: float = 1.0
