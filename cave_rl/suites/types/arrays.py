@@ -8,7 +8,6 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from cave_rl.suites.making import Families, single, spoils
-from cave_rl.suites.same_table import same_table
 from cave_rl.suites.types.drawing import numbers
 from cave_rl.tasks.task import NearMiss, Task
 
@@ -37,8 +36,7 @@ def _on_array(
     difficulty: float = 3,
 ) -> Task:
     """A task whose result is an array: a new one, or the given one changed."""
-    goal = {result: same_table(result, wanted)}
-    return single(query, {name: value}, goal, gold, *misses, modules=("numpy",), difficulty=difficulty)
+    return single(query, {name: value}, {result: wanted}, gold, *misses, modules=("numpy",), difficulty=difficulty)
 
 
 @family(tags=("array",))
@@ -98,18 +96,18 @@ def cap_array(rng: random.Random) -> Task:
 
 
 @family(tags=("array",))
-def centre_columns(rng: random.Random) -> Task:
+def lower_columns(rng: random.Random) -> Task:
     name, grid = rng.choice(NAMES), _grid(rng, rng.randint(3, 5), rng.randint(2, 4))
     query = rng.choice(
         (
-            f"Store {name} less the mean of each of its columns in centred.",
-            f"Set centred to {name} with the mean of each column taken off that column.",
+            f"Store {name} less the smallest item of each of its columns in lowered.",
+            f"Set lowered to {name}, from each column of which its smallest item was taken off.",
         )
     )
     return _on_array(
-        query, name, grid, "centred", grid - grid.mean(axis=0), f"centred = {name} - {name}.mean(axis=0)",
-        f"centred = {name} - {name}.mean()", f"centred = {name} - {name}.mean(axis=1, keepdims=True)",
-        f"centred = {name}.mean(axis=0)", f"centred = {name} - {name}.min(axis=0)", difficulty=4,
+        query, name, grid, "lowered", grid - grid.min(axis=0), f"lowered = {name} - {name}.min(axis=0)",
+        f"lowered = {name} - {name}.min()", f"lowered = {name} - {name}.min(axis=1, keepdims=True)",
+        f"lowered = {name}.min(axis=0)", f"lowered = {name} - {name}.max(axis=0)", difficulty=4,
     )  # fmt: skip
 
 
@@ -126,7 +124,7 @@ def join_arrays(rng: random.Random) -> Task:
         )
     )
     return single(
-        query, {a: one, b: other}, {"both": same_table("both", np.vstack([one, other]))},
+        query, {a: one, b: other}, {"both": np.vstack([one, other])},
         f"import numpy as np\nboth = np.vstack([{a}, {b}])", f"import numpy as np\nboth = np.vstack([{b}, {a}])",
         f"import numpy as np\nboth = np.concatenate([{a}.reshape(-1), {b}.reshape(-1)])", f"both = [{a}, {b}]",
         spoils(f"import numpy as np\n{a} = np.vstack([{a}, {b}])\nboth = {a}", a), modules=("numpy",), difficulty=4,

@@ -5,12 +5,10 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
 from cave_rl.suites.making import Families, dialogue, fails, spoils, turn, where
-from cave_rl.suites.same_table import same_table
 from cave_rl.suites.types.drawing import DICTS, LISTS, letters, mapping, numbers
-from cave_rl.suites.types.frames import orders
+from cave_rl.suites.types.frames import holds, orders
 from cave_rl.suites.types.objects import account_of, booked
 from cave_rl.suites.types.world import Account, Tank
 from cave_rl.tasks.task import Task
@@ -162,19 +160,19 @@ def cost_by_item(rng: random.Random) -> Task:
     costed = df.assign(cost=df["price"] * df["count"])
     kept = costed[costed["count"] >= limit]
     first = turn(
-        f"Add a column 'cost' to {name}: price times count.", {name: df}, {name: same_table(name, costed)},
+        f"Add a column 'cost' to {name}: price times count.", {name: df}, {name: holds(name, costed)},
         f"{name}['cost'] = {name}['price'] * {name}['count']",
         [f"{name}['cost'] = {name}['price'] + {name}['count']", f"cost = {name}['price'] * {name}['count']"],
     )  # fmt: skip
     totals = turn(
         f"Store the sum of 'cost' by item in totals: a Series labelled by item of {name}, in alphabetical order.",
-        {name: costed}, {"totals": same_table("totals", costed.groupby("item")["cost"].sum())},
+        {name: costed}, {"totals": holds("totals", costed.groupby("item")["cost"].sum())},
         f"totals = {name}.groupby('item')['cost'].sum()",
         [f"totals = {name}.groupby('item')['price'].sum()", f"totals = {name}['cost'].sum()"],
     )  # fmt: skip
     filtered = turn(
         f"Now keep only the rows of {name} with a count of {limit} or more; they keep their labels.", {name: costed},
-        {name: same_table(name, kept)}, f"{name} = {name}[{name}['count'] >= {limit}]",
+        {name: holds(name, kept)}, f"{name} = {name}[{name}['count'] >= {limit}]",
         [f"{name} = {name}[{name}['count'] < {limit}]", f"{name}[{name}['count'] >= {limit}]"],
     )  # fmt: skip
     return dialogue({name: df}, first, totals, filtered, modules=("pandas",), difficulty=5)
@@ -184,30 +182,24 @@ def cost_by_item(rng: random.Random) -> Task:
 def shape_array(rng: random.Random) -> Task:
     import numpy as np
 
-    name, by, (rows, columns) = (
-        rng.choice(("signal", "samples", "values")),
-        rng.randint(2, 9),
-        rng.sample(range(2, 6), 2),
-    )
+    name, by = rng.choice(("signal", "samples", "values")), rng.randint(2, 9)
+    rows, columns = rng.sample(range(2, 6), 2)
     flat = np.array(numbers(rng, rows * columns, rows * columns))
     scaled = flat * by
     grid = scaled.reshape(rows, columns)
 
-    def made(value: Any) -> dict[str, Any]:
-        return {name: same_table(name, value)}
-
     first = turn(
-        f"Multiply every item of the array {name} by {by}.", {name: flat}, made(scaled), f"{name} = {name} * {by}",
+        f"Multiply every item of the array {name} by {by}.", {name: flat}, {name: scaled}, f"{name} = {name} * {by}",
         [f"{name} * {by}", f"{name} = {name} + {by}"],
     )  # fmt: skip
     second = turn(
-        f"Reshape {name} to {rows} rows and {columns} columns.", {name: scaled}, made(grid),
+        f"Reshape {name} to {rows} rows and {columns} columns.", {name: scaled}, {name: grid},
         f"{name} = {name}.reshape({rows}, {columns})",
         [f"{name} = {name}.reshape({columns}, {rows})", f"{name}.reshape({rows}, {columns})"],
     )  # fmt: skip
     third = turn(
         f"Store the sum of each column of {name} in sums (an array).", {name: grid},
-        {"sums": same_table("sums", grid.sum(axis=0))}, f"sums = {name}.sum(axis=0)",
+        {"sums": grid.sum(axis=0)}, f"sums = {name}.sum(axis=0)",
         [f"sums = {name}.sum(axis=1)", f"sums = {name}.sum()"],
     )  # fmt: skip
     return dialogue({name: flat}, first, second, third, modules=("numpy",), difficulty=5)

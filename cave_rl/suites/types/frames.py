@@ -7,8 +7,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from cave_rl.rewards.assertions import Assertion, frame_equals
 from cave_rl.suites.making import Families, single, spoils, where
-from cave_rl.suites.same_table import same_table
 from cave_rl.suites.types.drawing import KEYS
 from cave_rl.tasks.task import NearMiss, Task
 
@@ -27,6 +27,11 @@ def orders(rng: random.Random, kinds: int = len(KEYS), rows: tuple[int, int] = (
     }
 
 
+def holds(name: str, wanted: Any) -> Assertion:
+    """A goal: a frame or a series with these labels and cells. No query asks for dtypes, or for names of an index."""
+    return frame_equals(name, wanted, check_names=False, check_dtype=False)
+
+
 def on_frame(
     query: str,
     before: dict[str, Any],
@@ -37,8 +42,9 @@ def on_frame(
     difficulty: float = 3,
 ) -> Task:
     """A task whose result is a frame or a series: a new one, or a given one changed."""
-    goal = {result: same_table(result, wanted)}
-    return single(query, before, goal, gold, *misses, modules=("pandas",), difficulty=difficulty)
+    return single(
+        query, before, {result: holds(result, wanted)}, gold, *misses, modules=("pandas",), difficulty=difficulty
+    )
 
 
 def frame(data: dict[str, list[Any]]) -> Any:
@@ -57,7 +63,7 @@ def add_column(rng: random.Random) -> Task:
         (f"Add a column 'cost' to {name}: price times count.", f"In {name}, make a column 'cost' of price times count.")
     )
     return single(
-        query, {name: pd.DataFrame(data)}, {name: same_table(name, pd.DataFrame({**data, "cost": cost}))},
+        query, {name: pd.DataFrame(data)}, {name: holds(name, pd.DataFrame({**data, "cost": cost}))},
         f"{name}['cost'] = {name}['price'] * {name}['count']", f"{name}['cost'] = {name}['price'] + {name}['count']",
         f"cost = {name}['price'] * {name}['count']", modules=("pandas",), difficulty=3,
     )  # fmt: skip

@@ -8,8 +8,8 @@ import random
 from typing import Any
 
 from cave_rl.suites.making import Families, single, where
-from cave_rl.suites.same_table import same_table
 from cave_rl.suites.types.drawing import numbers, words
+from cave_rl.suites.types.frames import holds
 from cave_rl.tasks.task import Task
 
 family = Families()
@@ -29,8 +29,9 @@ def _on_series(
     query: str, name: str, value: Any, result: str, wanted: Any, gold: str, *misses: str, difficulty: float = 3
 ) -> Task:
     """A task whose result is a series: a new one, or the given one changed."""
-    goal = {result: same_table(result, wanted)}
-    return single(query, {name: value}, goal, gold, *misses, modules=("pandas",), difficulty=difficulty)
+    return single(
+        query, {name: value}, {result: holds(result, wanted)}, gold, *misses, modules=("pandas",), difficulty=difficulty
+    )
 
 
 @family(tags=("series",))

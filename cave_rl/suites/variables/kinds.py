@@ -235,8 +235,8 @@ KINDS: dict[str, Kind] = {
 ALIKE = ("int", "float", "str", "list")
 """Kinds whose steps take the same argument whatever the value: many variables can be changed by one of them."""
 
-HOLDERS = ("list", "flags", "dict", "set", "gauge")
-"""Kinds that change in place: a second name for one is not a copy."""
+HOLDERS = ("list", "dict", "set", "gauge")
+"""Kinds all of whose steps change in place: a second name for one is not a copy."""
 
 
 def kind_of(value: Any) -> str:

@@ -6,6 +6,7 @@ stands beside it, the larger `difficulty`; a tag such as `16-30 variables` says 
 
 >>> task = suite.task("train", "update_some", 0)
 >>> len(task.variables), len(task.turns), task.tags
+(14, 4, ('each', '6-15 variables'))
 """
 
 from __future__ import annotations
