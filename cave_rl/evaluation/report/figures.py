@@ -17,9 +17,6 @@ from cave_rl.evaluation.statistics import (
     pass_hat_k,
 )
 
-MOST_FAULTS = 0.02
-"""The share of faults up to which a run says something of a model."""
-
 SLOWEST = 15
 FAILED_MOST = 15
 

@@ -9,6 +9,7 @@ from cave_rl.evaluation.report.figures import Side
 from cave_rl.evaluation.report.markup import Child, Html, join, tag
 from cave_rl.evaluation.report.runs import TOKENS, Episode, Run
 from cave_rl.evaluation.statistics import Estimate
+from cave_rl.evaluation.summary import MOST_FAULTS
 
 
 def success(found: Sequence[Side], parts: Sequence[str]) -> Html:
@@ -189,9 +190,9 @@ def _at_worst(side: Side) -> str:
     if not faults:
         return ""
     told = f"{side.label}: with every fault counted as a failure {figures.at_worst(side.episodes)}."
-    if faults <= figures.MOST_FAULTS * played:
+    if faults <= MOST_FAULTS * played:
         return told
-    share = f"{100 * faults / played:.1f} % of its episodes are faults, more than {100 * figures.MOST_FAULTS:.0f} %"
+    share = f"{100 * faults / played:.1f} % of its episodes are faults, more than {100 * MOST_FAULTS:.0f} %"
     return f"{told} NO VERDICT: {share}, so this says nothing of the model."
 
 
