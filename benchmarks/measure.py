@@ -51,7 +51,7 @@ class Effort:
         quick: whether it is the short run.
     """
 
-    seconds: float = 4.0
+    seconds: float = 2.5
     most: int = 5000
     least: int = 3
     sizes: tuple[int, ...] = (0, 100, 1000)
