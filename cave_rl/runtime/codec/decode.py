@@ -414,6 +414,12 @@ def _opaque(_: Decoder, head: list[Any], parts: list[Any]) -> Opaque:
     return Opaque(*head)
 
 
+def _sqlite(decoder: Decoder, head: list[Any], parts: list[Any]) -> SqliteClaim:
+    if parts or type(head[1]) is not bool:
+        raise ClaimError("a connection has pages, and an open transaction or none")
+    return SqliteClaim(bytes(decoder.buffer(head[0])), head[1])
+
+
 def _bare(build: Callable[[memoryview], Any]) -> Builder:
     def of_buffer(decoder: Decoder, head: list[Any], parts: list[Any]) -> Any:
         if parts:
@@ -452,7 +458,7 @@ _BUILDERS: dict[str, Builder] = {
     "frozenset": Builder(0, _frozenset),
     "slice": Builder(0, _slice),
     "bytearray": _bare(bytearray),
-    "sqlite": _bare(lambda data: SqliteClaim(bytes(data))),
+    "sqlite": Builder(2, _sqlite),
     "opaque": Builder(2, _opaque),
     "object": _mutable(_instance, instances.fill, heads=1),
     "namedtuple": Builder(1, _namedtuple),
