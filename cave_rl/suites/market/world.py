@@ -4,8 +4,8 @@ A task names its data by a few arguments. The set-up makes them in the template,
 large is kept, hashed or sent by the host. What stands here enters a rollout, and holds no answer.
 
 >>> quotes = walk(7, ("ABC", "XYZ"), "2015-01-02", 250)
->>> quotes.close.shape, quotes.dates[0]
-((250, 2), numpy.datetime64('2015-01-02'))
+>>> quotes.close.shape, str(quotes.dates[0])
+((250, 2), '2015-01-02')
 """
 
 from __future__ import annotations

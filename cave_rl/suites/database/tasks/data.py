@@ -48,6 +48,8 @@ NOUNS = ("River", "Winter", "Garden", "Letter", "Island", "Mirror", "Harbour", "
 TITLES = ("The Last {}", "A {} at Night", "Beyond the {}", "{} and Stone", "The {} Keeper", "Small {}")
 FIELDS = ("eyes", "heart", "skin", "bones")
 SUBJECTS = ("algebra", "biology", "chemistry", "drawing", "ethics", "french", "geology", "history", "logic", "music")
+_PEOPLE = [f"{first} {last}" for first in FIRST for last in LAST]
+_GOODS = [f"{kind} {thing}" for kind in KINDS for thing in GOODS]
 
 
 class Category(NamedTuple):
@@ -202,13 +204,12 @@ def day(rng: random.Random, first: str = "2024-01-01", days: int = 300) -> str:
 
 def people(rng: random.Random, count: int) -> list[str]:
     """Names, all different."""
-    every = [f"{first} {last}" for first in FIRST for last in LAST]
-    return rng.sample(every, count)
+    return rng.sample(_PEOPLE, count)
 
 
 def goods(rng: random.Random, count: int) -> list[str]:
     """Names of products, all different."""
-    return rng.sample([f"{kind} {thing}" for kind in KINDS for thing in GOODS], count)
+    return rng.sample(_GOODS, count)
 
 
 def mail(name: str) -> str:

@@ -5,7 +5,7 @@ against it. The kinds register their families as they are imported.
 
 >>> task = suite.task("train", "mean_close", 0)
 >>> task.tags, [verdict for each in task.turns[0].assertions for verdict in each.names]
-(('analysis',), ['average agrees'])
+(('analysis',), ['means agrees'])
 """
 
 from cave_rl.suites.market.tasks import analysis, changes, charts, dialogues, query

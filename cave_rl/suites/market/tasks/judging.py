@@ -8,7 +8,7 @@ where a rollout could find it.
 >>> market = Market(("ABC", "XYZ"), "2015-01-02", 250, 7)
 >>> agrees = Agrees("up", market, answers.days_up, ("ABC",))
 >>> [verdict.message for verdict in agrees.check(Evidence(State({"up": 3})))]
-['up: expected int 117, got int 3']
+['up: expected int 119, got int 3']
 """
 
 from __future__ import annotations
