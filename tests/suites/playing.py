@@ -9,17 +9,18 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cave_rl.rewards.compose import RewardRules, turn_score
-from cave_rl.rewards.court import Court, judge
+from cave_rl.rewards.court import judge
 from cave_rl.rewards.evidence import Evidence, State
 from cave_rl.rewards.judge import Ruling
-from cave_rl.runtime.codec import decode, encode_or_digest
+from cave_rl.rewards.verdict import Verdict
+from cave_rl.runtime.codec import decode, encode_or_digest, same
 from cave_rl.runtime.result import Limits
-from cave_rl.tasks.episode import _named
 from cave_rl.tasks.suite import Split, Suite
 from cave_rl.tasks.task import NearMiss, Task, Turn
 
@@ -73,7 +74,7 @@ def play(task: Task, cells: Sequence[Sequence[str]]) -> list[Played]:
     for turn, its in zip(task.turns, cells, strict=True):
         if turn.event:
             exec(compile(turn.event, "<event>", "exec"), scope)
-            known |= _claims(task, scope, _named(turn.event))
+            known |= _claims(task, scope, set(re.findall(r"\w+", turn.event)) & watched)
         error = _run(its, scope)
         after = _claims(task, scope, watched)
         found.append(_judged(task, turn, known, after, kept, error))
@@ -102,9 +103,10 @@ def _judged(task: Task, turn: Turn, before: Claims, after: Claims, kept: set[str
     states = [State(each, lambda claim: decode(claim, classes)) for each in (before, after)]
     held = judge(turn.assertions, Evidence(states[1], states[0]))
     idle = tuple(verdict.passed for verdict in judge(turn.assertions, Evidence(states[0], states[0])))
-    court = Court({"modules": ()})
-    court._classes = classes
-    names = sorted(kept & before.keys() - turn.changes)
-    ruling = Ruling((*held, *(court._unchanged(name, before[name], after.get(name)) for name in names)), idle)
+    gates = []
+    for name in sorted(kept & before.keys() - turn.changes):
+        as_before = name in after and (before[name] == after[name] or same(states[0][name], states[1][name]))
+        gates.append(Verdict(f"{name} unchanged", as_before, 0.0, "" if as_before else "it changed", gate=True))
+    ruling = Ruling((*held, *gates), idle)
     told = {verdict.name: "" if verdict.passed else verdict.message or "failed" for verdict in ruling.verdicts}
     return Played(turn_score(ruling, RULES, refusal=turn.refusal), told, idle, error)

@@ -24,9 +24,10 @@ import sqlite3
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from cave_rl.rewards.assertions import equals
 from cave_rl.rewards.evidence import Evidence, show
 from cave_rl.rewards.verdict import Verdict
 from cave_rl.runtime.codec import SqliteClaim
@@ -48,6 +49,7 @@ class Holds:
         changed: what the turn is to change (`table products`, `index by_day`), a verdict each; if nothing, one on all.
         then: changes of the schema, as statements that are executed on the rows after the turn.
         trial: a statement that both are given before they are compared once more: a view must show what is there then.
+        goals: what variables must equal, a verdict each.
         weight: of each verdict.
     """
 
@@ -60,24 +62,28 @@ class Holds:
     changed: tuple[str, ...] = ()
     then: str = ""
     trial: str = ""
+    goals: Mapping[str, Any] = field(default_factory=dict)
     weight: float = 1.0
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(f"{self.variable} {part}" for part in self.changed) or (f"{self.variable} as expected",)
+        parts = tuple(f"{self.variable} {part}" for part in self.changed) or (f"{self.variable} as expected",)
+        return (*parts, *(f"{name} equals" for name in self.goals))
 
     @property
     def reads(self) -> frozenset[str]:
-        return frozenset({self.variable})
+        return frozenset({self.variable, *self.goals})
 
     def check(self, evidence: Evidence) -> list[Verdict]:
         wrong = self._wrong(evidence.state[self.variable])
         damage = next((why for part, why in wrong.items() if part not in self.changed), "")
-        found = []
-        for name, part in zip(self.names, self.changed or ("",), strict=True):
-            why = damage or wrong.get(part, "")
-            found.append(Verdict(name, not why, self.weight, why and f"{self.variable}: {why}"))
-        return found
+        whys = [wrong.get(part, "") and f"{self.variable}: {wrong[part]}" for part in self.changed or ("",)]
+        for name, value in self.goals.items():
+            held = equals(name, value).check(evidence)[0].message if name in evidence.state else f"there is no {name}"
+            whys.append(held)
+        if damage:
+            whys = [f"{self.variable}: {damage}"] * len(whys)
+        return [Verdict(name, not why, self.weight, why) for name, why in zip(self.names, whys, strict=True)]
 
     def _wrong(self, claim: Any) -> dict[str, str]:
         """What is missing, by the part of the database; what is damaged stands under no such part."""
@@ -100,11 +106,17 @@ class Holds:
 
     def _compared(self, actual: Dump, wanted: Dump) -> dict[str, str]:
         wrong = _differing(actual, wanted)
-        for part in self.changed:
-            if part in wrong and part in actual:
-                before = self.before.get(part.removeprefix("table "), ())
-                if why := _damage(actual[part].rows, wanted[part].rows, before):
-                    wrong[f"damage to {part}"] = f"{part}: {why}"
+        for part in wrong.keys() & set(self.changed):
+            its, own = actual.get(part), wanted[part]
+            before = self.before.get(part.removeprefix("table "))
+            if its is None:
+                why = "" if before is None else "it is gone"
+            elif its.shape != own.shape and not self.then:
+                why = "it demands something else"
+            else:
+                why = _damage(its.rows, own.rows, before or ())
+            if why:
+                wrong[f"damage to {part}"] = f"{part}: {why}"
         return wrong
 
 

@@ -94,8 +94,9 @@ def ask(
     if after is not None:
         tables = [f"table {name}" for name in after if sorted(after[name]) != sorted(rows[name])]
         changed = tuple(dict.fromkeys([*tables, *parts]))
-        assertions.append(Holds("db", schema, _plain(rows), _plain(after), changed, then, trial))
-    assertions += [equals(name, value) for name, value in (goals or {}).items()]
+        assertions.append(Holds("db", schema, _plain(rows), _plain(after), changed, then, trial, goals or {}))
+    else:
+        assertions += [equals(name, value) for name, value in (goals or {}).items()]
     first = assertions[0].names[0]
     split = [(each, first) if isinstance(each, str) else each for each in misses]
     return Turn(
