@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ SAME: list[tuple[Any, Any]] = [
     (FRAME[["d", "c", "b", "a"]], WANTED),
     (FRAME.astype({"b": "category", "a": "int32"}), WANTED),
     (FRAME.set_axis([5, 6]), WANTED),
-    (FRAME, WANTED._replace(index=np.arange(2))),
+    (FRAME, replace(WANTED, index=np.arange(2))),
 ]
 
 DIFFERENT: list[tuple[Any, Any]] = [
@@ -72,7 +73,7 @@ DIFFERENT: list[tuple[Any, Any]] = [
     (FRAME.astype({"d": int}), WANTED),
     (FRAME[::-1], WANTED),
     (FRAME.iloc[:1], WANTED),
-    (FRAME.set_axis([5, 6]), WANTED._replace(index=np.arange(2))),
+    (FRAME.set_axis([5, 6]), replace(WANTED, index=np.arange(2))),
     (FRAME.set_axis(["a", "a", "b", "c"], axis=1), WANTED),
     (FRAME.to_dict("list"), WANTED),
 ]

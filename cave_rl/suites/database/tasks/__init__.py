@@ -8,7 +8,7 @@ what it should be. The kinds register their families as they are imported.
 (('change', 'shop'), ['db table products'])
 """
 
-from cave_rl.suites.database.tasks import changes, constraints, dialogues, queries, schema, transactions
+from cave_rl.suites.database.tasks import changes, constraints, dialogues, queries, removals, schema, transactions
 from cave_rl.suites.database.tasks.making import suite
 
-__all__ = ["changes", "constraints", "dialogues", "queries", "schema", "suite", "transactions"]
+__all__ = ["changes", "constraints", "dialogues", "queries", "removals", "schema", "suite", "transactions"]

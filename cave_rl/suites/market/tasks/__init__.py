@@ -8,7 +8,7 @@ against it. The kinds register their families as they are imported.
 (('analysis',), ['means agrees'])
 """
 
-from cave_rl.suites.market.tasks import analysis, changes, charts, dialogues, query
+from cave_rl.suites.market.tasks import analysis, changes, charts, dialogues, query, relations
 from cave_rl.suites.market.tasks.making import real, suite
 
-__all__ = ["analysis", "changes", "charts", "dialogues", "query", "real", "suite"]
+__all__ = ["analysis", "changes", "charts", "dialogues", "query", "real", "relations", "suite"]

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -21,18 +22,20 @@ from cave_rl.rewards.evidence import show
 RELATIVE, ABSOLUTE = 1e-6, 1e-9
 
 
-class Column(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Column:
     """A pandas Series: its index and its values, in order."""
 
-    index: Sequence[Any]
+    index: Any
     values: Any
 
 
-class Table(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Table:
     """A pandas DataFrame: its columns by name (in any order), its rows in order, and its index where it counts."""
 
     columns: Mapping[str, Any]
-    index: Sequence[Any] | None = None
+    index: Any = None
 
 
 def differs(actual: Any, expected: Any) -> str:

@@ -220,6 +220,11 @@ def _described(market: Market, frame: str) -> Variable:
     )
 
 
+def grouped(frame: str, column: str = "close") -> str:
+    """The expression that groups a column of a frame by symbol."""
+    return f"{frame}.groupby('symbol', observed=True)['{column}']"
+
+
 def sectors_of(rng: random.Random, market: Market) -> tuple[dict[str, str], Variable, str]:
     """A sector for most of the symbols: as a dict, as the variable `sectors`, and the source that makes the frame."""
     import pandas as pd
