@@ -10,6 +10,7 @@ import pytest
 
 from cave_rl.suites.database.tasks import suite
 from cave_rl.suites.database.tasks.judging import Holds
+from cave_rl.tasks.suite import split_of
 from cave_rl.tasks.task import Task
 from tests.conftest import Play, python
 from tests.suites.playing import gold, instead, misses, tasks
@@ -127,6 +128,13 @@ def test_the_model_is_told_of_tables_and_columns_and_of_no_rows() -> None:
     (holds,) = task.turns[0].assertions
     assert isinstance(holds, Holds)
     assert holds.before["products"] != holds.after["products"]
+
+
+def test_examples_are_short_and_of_a_split_of_their_own() -> None:
+    for example in suite.examples:
+        assert example.family in suite.names("train")
+        assert split_of(example) == "validation"
+        assert len(example.turns[0].gold[0]) < 250
 
 
 # In confined runtimes

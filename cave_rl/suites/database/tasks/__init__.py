@@ -11,4 +11,7 @@ what it should be. The kinds register their families as they are imported.
 from cave_rl.suites.database.tasks import changes, constraints, dialogues, queries, removals, schema, transactions
 from cave_rl.suites.database.tasks.making import suite
 
+# Of trained families, but of a split of their own: no prompt shows the solution of a task that is trained or tested on.
+suite.examples = tuple(suite.task("validation", family, 0) for family in ("stock_value", "raise_prices", "add_index"))
+
 __all__ = ["changes", "constraints", "dialogues", "queries", "removals", "schema", "suite", "transactions"]
