@@ -86,8 +86,8 @@ def describe(primitive: Primitive, *, shapes: bool = False) -> Description:
         shapes: also tell the length of containers, the shape and dtype of arrays, the columns and dtypes of frames.
     """
     if isinstance(primitive, Variable):
-        signature = f"{primitive.name}: {_class_name(type(primitive.value))}"
-        if shapes and (shape := _shape(primitive.value)):
+        signature = f"{primitive.name}: {_class_name(primitive.made or type(primitive.value))}"
+        if shapes and primitive.made is None and (shape := _shape(primitive.value)):
             signature += f" ({shape})"
         return Description("variable", primitive.name, signature, _clean(primitive.description))
     if isinstance(primitive, Function):

@@ -70,14 +70,19 @@ class Variable:
         name: the name in the runtime's namespace.
         value: any object.
         description: one or two sentences for the model.
+        made: the type that the model is told of, where the task's set-up makes the object (a connection, a frame of
+            a million rows) and `value` only stands for it.
     """
 
     name: str
     value: Any
     description: str | None = None
+    made: type | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         check_name(self.name, "variable")
+        if self.made is not None and not isinstance(self.made, type):
+            raise TypeError(f"made of variable {self.name!r} must be a type or None, got {type(self.made).__name__}")
         _check_description(self.description, f"variable {self.name!r}")
 
 

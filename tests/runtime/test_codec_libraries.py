@@ -229,6 +229,19 @@ def test_a_connection_is_its_pages() -> None:
     assert encode(connection) != before
 
 
+def test_a_connection_shows_what_it_has_not_committed_and_says_that_a_transaction_is_open() -> None:
+    connection = sqlite3.connect(":memory:")
+    connection.execute("create table t (x)")
+    connection.execute("insert into t values (5)")
+    pending = decode(encode(connection))
+    connection.commit()
+    written = decode(encode(connection))
+    assert pending.connect().execute("select x from t").fetchall() == [(5,)]
+    assert (pending.in_transaction, written.in_transaction) == (True, False)
+    assert pending.data == written.data
+    assert not same(pending, written)
+
+
 def test_connections_that_cannot_be_read_are_opaque_and_broken_pages_are_an_error() -> None:
     closed = sqlite3.connect(":memory:")
     closed.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import os
+import sqlite3
 import subprocess
 import sys
 import typing
@@ -118,6 +119,10 @@ def test_arrays_and_frames_have_shapes_and_dtypes() -> None:
     )
     assert describe(Variable("s", frame.day), shapes=True).signature == "s: Series (2 items, int64)"
     assert describe(Variable("f", frame)).signature == "f: DataFrame"
+
+
+def test_what_the_set_up_makes_is_told_by_its_type_and_has_no_shape_yet() -> None:
+    assert describe(Variable("db", None, made=sqlite3.Connection), shapes=True).signature == "db: Connection"
 
 
 # --- functions --------------------------------------------------------------------------------------------------------

@@ -86,6 +86,11 @@ def test_a_type_must_be_a_class() -> None:
         Type(Stack())  # type: ignore[arg-type]
 
 
+def test_what_the_set_up_makes_is_told_of_by_a_type() -> None:
+    with pytest.raises(TypeError, match="made of variable 'db' must be a type or None, got str"):
+        Variable("db", None, made="Connection")  # type: ignore[arg-type]
+
+
 def test_descriptions_are_text() -> None:
     with pytest.raises(TypeError, match="description of variable 'xs'"):
         Variable("xs", [], 3)  # type: ignore[arg-type]

@@ -74,9 +74,15 @@ def digest(value_bytes: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SqliteClaim:
-    """The content of a sqlite3 connection: the pages of its main database, not yet looked at."""
+    """The content of a sqlite3 connection: the pages of its main database, not yet looked at.
+
+    Attributes:
+        data: the pages as the connection sees them, what it has not committed included.
+        in_transaction: whether a transaction is open, so that some of it may be uncommitted.
+    """
 
     data: bytes
+    in_transaction: bool = False
 
     def __repr__(self) -> str:
         return f"SqliteClaim({len(self.data)} bytes)"

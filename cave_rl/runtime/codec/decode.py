@@ -425,9 +425,9 @@ def _opaque(decoder: Decoder, head: list[Any], parts: list[Any]) -> Any:
 
 
 def _sqlite(decoder: Decoder, head: list[Any], parts: list[Any]) -> Any:
-    if parts:
-        raise ClaimError("a buffer has no parts")
-    return decoder.stand_in(SqliteClaim(bytes(decoder.buffer(head[0]))))
+    if parts or type(head[1]) is not bool:
+        raise ClaimError("a connection has pages, and an open transaction or none")
+    return decoder.stand_in(SqliteClaim(bytes(decoder.buffer(head[0])), head[1]))
 
 
 def _figure(decoder: Decoder, head: list[Any], parts: list[Any]) -> Any:
@@ -469,7 +469,7 @@ _BUILDERS: dict[str, Builder] = {
     "frozenset": Builder(0, _frozenset),
     "slice": Builder(0, _slice),
     "bytearray": Builder(1, _bytearray),
-    "sqlite": Builder(1, _sqlite),
+    "sqlite": Builder(2, _sqlite),
     "opaque": Builder(2, _opaque),
     "object": _mutable(_instance, instances.fill, heads=1),
     "namedtuple": Builder(1, _namedtuple),

@@ -69,8 +69,12 @@ def _take_defaultdict(_: Orders, x: collections.defaultdict[Any, Any]) -> Form:
     return ["defaultdict", named], [*dict.keys(x), *dict.values(x)]
 
 
+_is_in_transaction = vars(sqlite3.Connection)["in_transaction"].__get__
+
+
 def _take_sqlite(_: Orders, x: sqlite3.Connection) -> Form:
-    return ["sqlite", memoryview(sqlite3.Connection.serialize(x))], []
+    # The pages are as the connection sees them, uncommitted changes included: so whether there are any is told as well.
+    return ["sqlite", memoryview(sqlite3.Connection.serialize(x)), _is_in_transaction(x)], []
 
 
 def _refuse(_: Orders, x: object) -> Form:
