@@ -122,16 +122,16 @@ class Client:
         """
         return await self._post("/completions", {"prompt": prompt if isinstance(prompt, str) else list(prompt), **body})
 
-    async def models(self) -> list[str]:
-        """The names that the endpoint serves.
+    async def models(self) -> dict[str, int | None]:
+        """The names that the endpoint serves, each with its longest context in tokens where it tells (vLLM does).
 
         Raises:
             ProviderError: it does not tell.
         """
         data = await self._answer("GET", "/models", None, _Tries())
         try:
-            return [str(each["id"]) for each in data["data"]]
-        except (KeyError, TypeError) as error:
+            return {str(each["id"]): _count(each.get("max_model_len")) for each in data["data"]}
+        except (KeyError, TypeError, AttributeError) as error:
             raise BadResponse(f"{self._url}/models does not list models: {_short(data)}") from error
 
     async def close(self) -> None:

@@ -104,11 +104,13 @@ async def _stream(
 async def _ask(config: EvalConfig, items: Sequence[Planned], begin: Begin, tell: Tell) -> None:
     model = config.model
     async with _client(config) as client:
+        served = model.served or await _served(config)
         asking = Asking(
             client,
-            model.served or await _served(config),
+            served,
             config.sampling.build(),
             budget=config.budget,
+            context=await _context(client, served) if model.tokenizer else None,
             seed=config.seed if config.endpoint.send_seed else None,
             limit_field=config.endpoint.limit_field,
             extra=config.sampling.extra,
@@ -143,9 +145,17 @@ async def _served(config: EvalConfig) -> str:
         told = f"{url} does not tell what it serves: {type(error).__name__}: {error}"
         raise Fault(f"{told}\nname the model with --served if it has no list") from error
     if len(names) != 1:
-        listed = ", ".join(names[:20]) or "nothing"
+        listed = ", ".join(list(names)[:20]) or "nothing"
         raise ConfigError(f"{url} serves {listed}: choose one with --served (model.served)")
-    return names[0]
+    return next(iter(names))
+
+
+async def _context(client: Client, served: str) -> int | None:
+    """The longest context of a model, where its endpoint has a list that tells."""
+    try:
+        return (await client.models()).get(served)
+    except ProviderError:
+        return None
 
 
 def _tokenizer(name: str) -> Any:

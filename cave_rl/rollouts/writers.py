@@ -24,7 +24,10 @@ Function = Callable[[list[Message]], "str | Awaitable[str]"]
 """From a chat to the next message."""
 
 FULL = Written("", closed=False, stop="budget")
-"""There is no room for a message."""
+"""The budget has no room for a message."""
+
+OVER = Written("", closed=False, stop="context")
+"""The model's context has none."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ class Asking:
         model: the name it serves.
         sampling: how messages are sampled.
         budget: most tokens of an episode after its prompt.
+        context: the longest that prompt and message together may be, where it is known.
         seed: of the sampling; each request has a seed of its own, made from it. None sends none.
         limit_field: what the endpoint calls the limit of a message's tokens.
         extra: what else requests hold.
@@ -81,6 +85,7 @@ class Asking:
     model: str
     sampling: Sampling
     budget: int | None = None
+    context: int | None = None
     seed: int | None = None
     limit_field: str = "max_tokens"
     extra: dict[str, Any] = field(default_factory=dict)
@@ -116,7 +121,7 @@ class ByChat:
         body = asking.body(self.key, len(rollout.calls), room)
         completion = await _asked(lambda body: asking.client.chat(messages, **body), body, asking.limit_field)
         if completion is None:
-            return Written("", closed=False, stop="context")
+            return OVER
         _note(rollout, completion)
         over = asking.budget is not None and (_used(rollout) > asking.budget)
         return Written(completion.text, completion.finish != "length" and not over, completion.completion_tokens or 0)
@@ -144,16 +149,20 @@ class ByIds:
             rollout.prompt_ids = chat.opening(rollout.episode.messages)
         elif not follow(rollout, observation, chat, asking.budget):
             return FULL
+        prompt = rollout.prompt_ids + rollout.ids
         room = asking.sampling.max_tokens if asking.budget is None else asking.budget - len(rollout.ids)
+        if asking.context is not None:
+            room = min(room, asking.context - len(prompt))
+        if room <= 0:
+            return FULL if asking.context is None or len(prompt) < asking.context else OVER
         body = asking.body(self.key, len(rollout.calls), room) | {
             "return_token_ids": True,
             "skip_special_tokens": False,
             "stop_token_ids": sorted(chat.eos_ids),
         }
-        prompt = rollout.prompt_ids + rollout.ids
         completion = await _asked(lambda body: asking.client.complete(prompt, **body), body, asking.limit_field)
         if completion is None:
-            return Written("", closed=False, stop="context")
+            return OVER
         if completion.ids is None:
             raise BadResponse(
                 "the endpoint does not give token ids back, as vLLM does (return_token_ids); without a tokenizer its "

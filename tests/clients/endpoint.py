@@ -46,6 +46,7 @@ class Endpoint:
 
     def __init__(self, script: Script) -> None:
         self.script = script
+        self.context: int | None = None
         self.requests: list[tuple[str, Body]] = []
         self.seen: Counter[str] = Counter()
         self.going = threading.Event()
@@ -76,7 +77,7 @@ def serving(script: Script) -> Iterator[tuple[str, Endpoint]]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            self._send(200, {"data": [{"id": "scripted"}]})
+            self._send(200, {"data": [{"id": "scripted", "max_model_len": endpoint.context}]})
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))

@@ -193,6 +193,15 @@ def test_a_budget_is_kept_to_the_token(begin: Begin, chat: Chat, budget: int) ->
     assert len(rollout.ids) <= budget
 
 
+def test_a_known_context_is_filled_to_the_token(begin: Begin, chat: Chat) -> None:
+    probe, _ = asked(by_tokens(MESSAGES[2]), begin(put()), lambda asking: ByIds(asking, chat))
+    prompt = len(probe.prompt_ids)
+    _, endpoint = asked(by_tokens(*MESSAGES), begin(put()), lambda asking: ByIds(asking, chat), context=prompt + 200)
+    assert [len(body["prompt"]) + body["max_tokens"] for _, body in endpoint.requests] == [prompt + 200] * 3
+    full, endpoint = asked(by_tokens(*MESSAGES), begin(put()), lambda asking: ByIds(asking, chat), context=prompt)
+    assert (full.stop, full.outcomes, endpoint.requests) == ("context", ["cut"], [])
+
+
 def test_an_endpoint_that_gives_no_ids_back_cannot_be_used_so(begin: Begin, chat: Chat) -> None:
     rollout, _ = asked(lambda *_: Reply("text"), begin(put()), lambda asking: ByIds(asking, chat))
     assert str(rollout.fault).startswith("BadResponse: the endpoint does not give token ids back")
