@@ -172,3 +172,9 @@ class Fork(_Processes):
     name = "fork"
     method = "fork"
     isolation = "a process that holds the caller's memory"
+
+    def prepare(self, names: dict[str, Any]) -> None:
+        """The caller has pandas imported, as a trainer has."""
+        import pandas  # noqa: F401
+
+        super().prepare(names)
