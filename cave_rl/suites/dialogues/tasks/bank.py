@@ -161,10 +161,8 @@ def same_sum(talk: Talk) -> Move | None:
     ))  # fmt: skip
     return Move(
         query, f"bank.transfer({source!r}, {target!r}, {amount})", lambda bank: bank.transfer(source, target, amount),
-        misses=[
-            f"bank.transfer({target!r}, {source!r}, {amount})",
-            f"bank.transfer({source!r}, {target!r}, {cents + 1})",
-        ],
+        misses=[f"bank.transfer({target!r}, {source!r}, {amount})",
+                f"bank.transfer({source!r}, {target!r}, {cents + 1})"],
         weight=2, leaves={"transfer": (source, target, amount)} if amount == cents else {},
     )  # fmt: skip
 
