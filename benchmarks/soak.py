@@ -212,6 +212,9 @@ def soak(episodes: int, seed: int, at_once: int, console: Console) -> Ledger:
             for ended in gather([soaking.worker(numbers, progress, bar) for _ in range(at_once)]):
                 if isinstance(ended, Exception):
                     ledger.wrong.append(f"a worker raised {type(ended).__name__}: {ended}")
+        for template in (each for pool in soaking.pools for each in pool._templates.values()):
+            if hasattr(template, "warm"):
+                template.warm(0)  # spares that wait for the next episode are not left by the last
         gc.collect()
         ledger.left = _settled({}, lambda: _of_episodes(soaking.pools))  # pools are warm: what is left is episodes'
         for pool in soaking.pools:

@@ -81,9 +81,9 @@ def test_what_is_left_is_counted() -> None:
         template = run(pool.template_steps("t", lambda: pool.base(()).template_steps(Setup())))
         assert set(_of_episodes((pool,)).values()) == {0}
         with template.start():
-            assert _of_episodes((pool,)) == {
-                "outputs of runtimes": 2, "pidfds": 1, "runtimes and judges": 1, "working directories": 1,
-            }  # fmt: skip
+            found = _of_episodes((pool,))
+            assert found.pop("outputs of runtimes") >= 2
+            assert found == {"pidfds": 1, "runtimes and judges": 1, "working directories": 1}
     with tempfile.TemporaryDirectory() as scratch:
         before = _held(scratch)
         with tempfile.TemporaryDirectory(dir=scratch), tempfile.TemporaryFile():
