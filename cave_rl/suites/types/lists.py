@@ -60,7 +60,8 @@ def append_number(rng: random.Random) -> Task:
 
 @family(tags=("list",))
 def insert_front(rng: random.Random) -> Task:
-    name, xs, item = rng.choice(LISTS), numbers(rng), whole(rng)
+    name, xs = rng.choice(LISTS), numbers(rng)
+    item = where(lambda: whole(rng), lambda item: item not in xs)
     query = rng.choice((f"Insert {item} at the front of {name}.", f"Put {item} at the start of {name}."))
     return single(
         query, {name: xs}, {name: [item, *xs]}, f"{name}.insert(0, {item})", f"{name}.append({item})",
