@@ -60,7 +60,7 @@ def weigh_values(
 ) -> None:
     """Notes variables of which only the type can be judged, as a trusted runtime claims them."""
     notes.checked["opaque"] += 1
-    classes = {each.name: each.cls for each in task.types}
+    classes = task.preparation.classes
     code = {*classes, *(each.name for each in task.functions)}
     for name in sorted((claims.keys() & set(names)) - code):
         if (found := _opaque(decode(claims[name], classes), set())) is not None:
