@@ -131,25 +131,25 @@ def reset(contender: Contender, report: Report, effort: Effort) -> None:
         return
     contender.prepare(work.state(0))
     template: Any = contender.template
-    found: list[float] = []
-    until = time.monotonic() + 3 * effort.seconds
-    while len(found) < 16 or (time.monotonic() < until and len(found) < 500):
-        template.warm(8)
-        time.sleep(0.15)  # a model writes meanwhile
-        used = [contender.begin() for _ in range(2)]  # the first ones may find the host cold
-        for _ in range(4):
-            last = used.pop()
-            began = time.perf_counter()
-            last.close()
-            fresh = contender.begin()
-            fresh.run(work.WARM)
-            found.append(time.perf_counter() - began)
-            if fresh.fetch("x") != 1:
-                raise AssertionError("a spare was not in the first state")
-            used.append(fresh)
-        for each in used:
-            each.close()
-    report.samples("reset.spares", found)
+    template.warm(8)
+    session = contender.begin()
+
+    def once() -> float:
+        nonlocal session
+        session.run(work.WARM)
+        time.sleep(0.03)  # a model writes meanwhile, and the spare that was taken is replaced
+        began = time.perf_counter()
+        session.close()
+        session = contender.begin()
+        session.run(work.WARM)
+        took = time.perf_counter() - began
+        if session.fetch("x") != 1:
+            raise AssertionError("a spare was not in the first state")
+        return took
+
+    report.samples("reset.spares", repeat(effort, once, most=200, warm=3))
+    session.close()
+    template.warm(0)
 
 
 def hosted(contender: Contender, report: Report, effort: Effort) -> None:
