@@ -17,14 +17,15 @@ def advice(module: str) -> str | None:
 
 
 def _extras() -> dict[str, str]:
-    """The extra that installs each optional package, `dev` aside."""
+    """The extra that installs each optional package: the smallest that does, `dev` aside."""
     try:
         requirements = requires("cave-rl") or []
     except PackageNotFoundError:  # run from its source, not installed
         return {}
-    found: dict[str, str] = {}
+    extras: dict[str, list[str]] = {}
     for requirement in requirements:
         match = re.match(r"""([\w.-]+).*extra == ['"](\w+)['"]""", requirement)
         if match and match[2] != "dev":
-            found.setdefault(match[1].replace("-", "_"), match[2])
-    return found
+            extras.setdefault(match[2], []).append(match[1].replace("-", "_"))
+    largest_first = sorted(extras, key=lambda extra: -len(extras[extra]))
+    return {package: extra for extra in largest_first for package in extras[extra]}
