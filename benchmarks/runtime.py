@@ -18,6 +18,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from benchmarks.measure import load, machine
 from benchmarks.metrics import SECTIONS
 from benchmarks.peers import OURS, PEERS
+from benchmarks.peers.files import WHERE
 from benchmarks.plot import draw
 from benchmarks.results import Results
 from benchmarks.table import markdown, show
@@ -58,6 +60,7 @@ def main(
     sections = _chosen(only, SECTIONS, "section") or list(SECTIONS)
     names = [OURS, *([] if peers == "none" else _chosen(peers, PEERS, "peer") or PEERS)]
     pythons = dict(_interpreter(each) for each in peer_python)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that contenders end too
     results = Results({**machine(), "quick": quick, "load_before": load()})
     console = Console()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -88,6 +91,9 @@ def _lines(name: str, python: str, sections: list[str], quick: bool) -> Iterator
     command = [python, "-m", "benchmarks.contend", name, "--only", ",".join(sections), *(["--quick"] if quick else [])]
     threads = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
     environment = {**os.environ, **threads, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+    shared = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    files = tempfile.TemporaryDirectory(prefix="cave-rl-benchmark-", dir=shared, ignore_cleanup_errors=True)
+    environment[WHERE] = files.name
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, env=environment, cwd=ROOT, start_new_session=True
     )
@@ -111,6 +117,7 @@ def _lines(name: str, python: str, sections: list[str], quick: bool) -> Iterator
             yield {"failed": section, "reason": f"its process ended with code {process.returncode}"}
     finally:
         _end(process)
+        files.cleanup()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
