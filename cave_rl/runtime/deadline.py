@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cave_rl.runtime.errors import RuntimeGone
 from cave_rl.runtime.process import Process
 
-_LOOK_S, _MOST_WALL = 0.05, 10
+_LEAST_S, _LOOK_S, _MOST_WALL = 0.001, 0.05, 10
 """A process at its wall limit that is ready to run is looked at again, up to so many times the limit."""
 
 
@@ -51,8 +51,8 @@ class Watch:
         left = min(self._cpu_s - (self._process.cpu_s() - self._used), self._began + self._wall_s - now)
         if left > 0:
             return left
-        if self._starved(now):
-            return _LOOK_S
+        if (short := self._short_of(now)) > 0:
+            return min(max(short, _LEAST_S), _LOOK_S)
         if self.interrupted:
             raise RuntimeGone("killed", "it ran over its limit and ignored the interrupt")
         self.interrupted = True
@@ -64,12 +64,14 @@ class Watch:
         self._cpu_s, self._wall_s = cpu_s, wall_s
         self._began, self._used = time.monotonic(), self._process.cpu_s()
 
-    def _starved(self, now: float) -> bool:
-        """Whether it waits for a core, not for itself: a busy host must not punish it."""
-        if now - self._began >= _MOST_WALL * self._wall_s or self._process.cpu_s() >= self._used + self._cpu_s:
-            return False
+    def _short_of(self, now: float) -> float:
+        """CPU seconds that it has not had because it waits for a core: a busy host must not punish it."""
+        short = self._used + self._cpu_s - self._process.cpu_s()
+        if short <= 0 or now - self._began >= _MOST_WALL * self._wall_s:
+            return 0.0
         try:
             with open(f"/proc/{self._process.pid}/stat", "rb") as stat:
-                return stat.read().rpartition(b")")[2].split()[0] == b"R"
+                waits = stat.read().rpartition(b")")[2].split()[0] == b"R"  # for a core; else for something of its own
         except OSError:
-            return False
+            return 0.0
+        return short if waits else 0.0

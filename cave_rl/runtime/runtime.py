@@ -28,6 +28,8 @@ from cave_rl.runtime.setup import Setup
 from cave_rl.runtime.transfer import pack
 from cave_rl.runtime.world import World
 
+_LIMITS = Limits()
+
 
 class Runtime(Process):
     """One live interpreter, forked from a Template or a Snapshot.
@@ -74,12 +76,13 @@ class Runtime(Process):
 
         Raises:
             RuntimeGone: the runtime had ended before.
+            Fault: its Template, or its World outside of a call, has ended.
         """
         return drive.run(self.execute_steps(code, limits, diff=diff))
 
     def execute_steps(self, code: str, limits: Limits | None = None, *, diff: bool = True) -> Steps[CellResult]:
         """The conversation of `execute`."""
-        limits = limits or Limits()
+        limits = limits or _LIMITS
         self.check_alive()
         started, used = time.monotonic(), self.cpu_s()
         if len(code.encode("utf-8", "surrogatepass")) > limits.code_bytes:

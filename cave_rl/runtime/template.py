@@ -229,11 +229,15 @@ class Template(Generic[P]):
         return dropped
 
     def _exit_code(self, pid: int) -> int | None:
-        """The exit code of a fork that ended (negative: the signal that ended it); None if it is not known."""
+        """The exit code of a fork that ended (negative: the signal that ended it); None if it is not known.
+
+        Raises:
+            SpawnFault: the Template has ended, and all its forks with it.
+        """
         try:
             code = drive.run(self._channel.ask(frames.STATUS, {"pid": pid}, time.monotonic() + 5))
-        except RuntimeGone:
-            return None
+        except RuntimeGone as gone:
+            raise SpawnFault(f"the template's process is gone, and all its forks with it: {gone}") from gone
         return code if isinstance(code, int) else None
 
     def retire(self) -> None:

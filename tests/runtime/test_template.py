@@ -205,6 +205,23 @@ def test_a_spare_that_died_meanwhile_is_passed_over(base: Base) -> None:
             assert runtime.execute("1").ok
 
 
+def test_spares_that_are_closed_before_they_are_made_harm_nothing(base: Base) -> None:
+    with base.template(Setup()) as template:
+        for _ in range(5):
+            template.warm(8)
+            template.warm(0)
+        with template.start() as runtime:
+            assert runtime.execute("1").ok
+
+
+def test_a_runtime_that_ends_with_its_template_is_a_fault(base: Base) -> None:
+    with base.template(Setup()) as template:
+        runtime = template.start()
+        os.kill(template.pid, signal.SIGKILL)
+        with pytest.raises(SpawnFault, match="all its forks with it"):
+            runtime.execute("import time; time.sleep(5)")
+
+
 def test_closing_and_retiring_end_the_spares(base: Base) -> None:
     for end in (Template.close, Template.retire):
         template = base.template(Setup())

@@ -10,7 +10,6 @@ import os
 import resource
 import signal
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from types import FrameType, ModuleType
 from typing import Any
@@ -99,7 +98,6 @@ class Kernel:
             raise KeyboardInterrupt
 
     def _execute(self, source: str, diff: bool, nonce: bytes | None) -> dict[str, Any]:
-        used = time.process_time_ns()
         self._running = True
         try:
             if self._link is not None and nonce is not None:
@@ -117,12 +115,10 @@ class Kernel:
             self._running = False
             if self._link is not None:
                 self._link.open(None)
-        used = time.process_time_ns() - used
         return {
             "kind": kind,
             "value": value,
             "error": error,
-            "cpu_ns": used,
             "peak_kb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
             "diff": self._differ.step() if diff else None,
         }

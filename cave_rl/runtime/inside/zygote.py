@@ -22,11 +22,12 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn, Protocol
 
 from cave_rl.confinement import (
     Confinement,
+    ConfinementError,
     die_with_parent,
     enter_pid_namespace,
     harden_fork,
@@ -148,7 +149,12 @@ def _template(control: socket.socket, memfd: int, replies: int, request: bytes, 
         operation = request[:1]
         if operation == frames.FORK:
             start = frames.payload_of(request)
-            with contextlib.closing(plan_fork(policy, workdir=start["home"])) as plan:
+            try:
+                plan = plan_fork(policy, workdir=start["home"])
+            except ConfinementError as error:  # the host has closed what it asked for: its directory is gone
+                _refuse(fds, error)
+                continue
+            with contextlib.closing(plan):
                 if fork(fds) == 0:
                     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                     control.close()
@@ -168,15 +174,22 @@ def fork(fds: list[int]) -> int:
     try:
         pid = _fork()
     except OSError as error:
-        with socket.socket(fileno=os.dup(fds[0])) as to_host, contextlib.suppress(OSError):
-            to_host.send(frames.pack(frames.ERROR, bytes(frames.NONCE_BYTES), {"message": f"fork: {error}"}))
-        pid = -1
+        _refuse(fds, error)
+        return -1
     if pid == 0:
         for source, target in zip(fds, (SOCKET_FD, 1, 2, REPLY_FD), strict=True):
             os.dup2(source, target, inheritable=target in (1, 2))
     for each in fds:
         os.close(each)
     return pid
+
+
+def _refuse(fds: list[int], error: Exception) -> None:
+    """Says on the socket of a fork why it will not be."""
+    with socket.socket(fileno=os.dup(fds[0])) as to_host, contextlib.suppress(OSError):
+        to_host.send(frames.pack(frames.ERROR, bytes(frames.NONCE_BYTES), {"message": f"fork: {error}"}))
+    for each in fds:
+        os.close(each)
 
 
 def _fork() -> int:
@@ -214,7 +227,7 @@ def serve(service: Service, start: bytes) -> NoReturn:
             send(control, request, reply)
 
 
-def send(control: socket.socket, request: bytes, reply: Any, fds: Iterable[int] = ()) -> None:
+def send(control: socket.socket, request: bytes, reply: Any, fds: Sequence[int] = ()) -> None:
     """Sends a reply; one larger than a frame goes to the reply file, whose size the frame then says."""
     frame = frames.pack(request[:1], request[1 : frames.HEAD_BYTES], reply)
     if len(frame) > frames.FRAME_BYTES:
@@ -224,7 +237,10 @@ def send(control: socket.socket, request: bytes, reply: Any, fds: Iterable[int] 
         while written < len(body):
             written += os.write(REPLY_FD, body[written:])
         frame = frames.pack(request[:1].lower(), request[1 : frames.HEAD_BYTES], len(body))
-    socket.send_fds(control, [frame], list(fds))
+    if fds:
+        socket.send_fds(control, [frame], fds)
+    else:
+        control.send(frame)
 
 
 class _Readable:
