@@ -58,7 +58,7 @@ db.commit()
         [
             cell("INSERT OR REPLACE"),
             (cell("INSERT OR IGNORE"), f"{out} equals"),
-            cell(handler="break"),
+            (cell(handler="break"), f"{out} equals"),
             cell(handler=f"{out}.append(position); db.rollback()"),
             cell().replace("db.commit()\n", ""),
         ],
