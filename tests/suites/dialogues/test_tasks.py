@@ -12,6 +12,7 @@ from cave_rl.suites.dialogues.tasks import suite
 from cave_rl.suites.dialogues.tasks.home import HOME
 from cave_rl.suites.dialogues.tasks.talk import Event, Move, Talk
 from cave_rl.suites.dialogues.world.home import Home
+from cave_rl.tasks.suite import split_of
 from cave_rl.tasks.task import TaskError
 from tests.suites.live import drawn, failed, gold, instead, play
 
@@ -135,3 +136,10 @@ def test_a_drawn_subject_does_not_depend_on_what_is_done_to_a_copy() -> None:
     assert same(one, other)
     other.switch(next(iter(other.devices)), not next(iter(other.devices.values()))["on"])
     assert not same(one, other)
+
+
+def test_examples_are_of_the_validation_split_of_trained_families() -> None:
+    assert len(suite.examples) == 3
+    for example in suite.examples:
+        assert example.family in suite.names("train")
+        assert split_of(example) == "validation"

@@ -13,6 +13,7 @@ from cave_rl.suites.tools.tasks import KINDS, suite
 from cave_rl.suites.tools.tasks.asking import Exactly, Recorder, change, lookup
 from cave_rl.suites.tools.tasks.notes import NOTES
 from cave_rl.suites.tools.world.notes import Notes
+from cave_rl.tasks.suite import split_of
 from cave_rl.tasks.task import Task, TaskError
 from tests.suites.live import drawn, failed, gold, instead, play
 
@@ -153,3 +154,10 @@ def test_a_task_whose_gold_is_wrong_or_that_asks_for_nothing_is_refused() -> Non
 
 def _held(task: Task) -> object:
     return task.hosted[0].obj
+
+
+def test_examples_are_of_the_validation_split_of_trained_families() -> None:
+    assert len(suite.examples) == 3
+    for example in suite.examples:
+        assert example.family in suite.names("train")
+        assert split_of(example) == "validation"

@@ -57,3 +57,7 @@ for domain, kinds in KINDS.items():
         for make in families:
             name = f"{domain}_{make.__name__}"
             suite.family(name=name, held_out=domain == "clinic", tags=(domain, kind))(make)
+
+# Of trained families, but of a split of their own: no prompt shows the solution of a task that is trained or tested on.
+EXAMPLES = ("travel_cancel_all", "helpdesk_escalate", "store_category_value")
+suite.examples = tuple(suite.task("validation", family, 0) for family in EXAMPLES)
