@@ -77,9 +77,7 @@ def evaluate(
     temperature: Annotated[float | None, typer.Option("--temperature", "-t", help="0 is greedy. [default: 1]")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Most tokens of one message. [default: 256]")] = None,
     budget: Annotated[int | None, typer.Option(help="Most tokens of an episode after its prompt.")] = None,
-    time: Annotated[
-        float | None, typer.Option(help="Most seconds of an episode; then it is judged as it stands.")
-    ] = None,
+    time: Annotated[float | None, typer.Option(help="Most seconds that the messages of an episode may take.")] = None,
     max_steps: Annotated[int | None, typer.Option(help="Messages before a turn is judged. [default: 8]")] = None,
     style: Annotated[str | None, typer.Option(help="Prompt style: cave, or compact for small models.")] = None,
     examples: Annotated[int | None, typer.Option(help="Few-shot examples to show. [default: 0]")] = None,

@@ -112,7 +112,9 @@ class EvalConfig(_Part):
     model: ModelPart
     sampling: SamplingPart = Field(default_factory=SamplingPart)
     budget: int | None = Field(None, ge=1, description="most tokens of an episode after its prompt")
-    time_s: float | None = Field(None, gt=0, description="most seconds of an episode; then it is judged as it stands")
+    time_s: float | None = Field(
+        None, gt=0, description="most seconds that an episode's messages may take; then it is judged as it stands"
+    )
     env: EpisodeConfig = Field(default_factory=lambda: EpisodeConfig(digests=True))
     confinement: Literal["contained", "limits", "none"] = Field("contained", description="what this machine must give")
     memory_mb: int = Field(2048, ge=64, description="address space of a rollout beyond its template's")

@@ -69,14 +69,15 @@ async def play_one(episode: Episode, writer: Writer, *, time_s: float | None = N
     Args:
         episode: a fresh one.
         writer: writes its messages.
-        time_s: most seconds; then the state is judged as it stands. None is no bound.
+        time_s: most seconds that its messages may take to write, all together; then the state is judged as it stands.
+            Time in the environment does not count: a busy host must not punish the model. None is no bound.
     """
     rollout, started = Rollout(episode), time.monotonic()
     try:
         observation = await _environment(rollout, episode.begin_steps())
         rollout.opening = len(episode.messages)
         while observation is not None:
-            left = None if time_s is None else started + time_s - time.monotonic()
+            left = None if time_s is None else time_s - rollout.policy_s
             written = await _written(rollout, writer, observation if rollout.infos else "", left)
             if written is None:
                 break
