@@ -52,7 +52,7 @@ ENDS = {
     "a server": ("import socket\nsocket.create_server(('127.0.0.1', 0))", {"error"}),
     "an output flood": ("while True: print('x' * 10**6)", {"interrupted", "error", "killed"}),
     "a flood of the raw descriptor": ("import os\nwhile True: os.write(1, b'x' * 10**6)", {"interrupted", "error", "killed", "crashed"}),
-    "a huge representation": ("class R:\n    def __repr__(self): return 'x' * 10**9\nR()", {"ok", "error", "interrupted", "out_of_memory"}),
+    "a huge representation": ("class R:\n    def __repr__(self): return 'x' * 10**9\nR()", {"ok", "error", "interrupted", "killed", "out_of_memory"}),
     "a huge error message": ("raise ValueError('x' * 10**9)", {"error", "out_of_memory", "interrupted", "killed"}),
     "a file without end": ("f = open('f', 'wb')\nwhile True: f.write(b'x' * 10**7)", {"error", "crashed", "interrupted"}),
     "passwords": ("open('/etc/shadow').read()", {"error"}),
