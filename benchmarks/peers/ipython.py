@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import io
 from importlib.metadata import version
@@ -41,7 +42,7 @@ class Shell:
         return 0.0
 
     def close(self) -> None:
-        pass
+        atexit.unregister(self.shell.atexit_operations)  # they would run at exit, for minutes with thousands of shells
 
 
 class IPython(Contender):
