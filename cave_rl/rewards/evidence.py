@@ -21,11 +21,18 @@ def show(value: Any) -> str:
     if value is None:
         return "None"
     if type(value).__module__.startswith(("pandas", "numpy")):
-        text = str(value)
+        text = _few_rows(value) if hasattr(value, "to_string") else str(value)
         text = text if len(text) <= 300 else text[:300] + "..."
     else:
         text = _REPR.repr(value)
     return f"{type(value).__name__} {_ADDRESS.sub(' at 0x...', text)}"  # the same in every process
+
+
+def _few_rows(value: Any) -> str:
+    """A frame or series by its ends: what a `str` of it lays out is cut anyway, and costs milliseconds."""
+    columns = {"max_cols": 8, "show_dimensions": True} if hasattr(value, "columns") else {"length": True}
+    text: str = value.to_string(max_rows=6, **columns)
+    return text
 
 
 class UnknownVariable(KeyError, AttributeError):
