@@ -29,8 +29,9 @@ from rich.progress import Progress, TaskID
 from cave_rl.confinement import Confinement
 from cave_rl.evaluation.bar import progress_bar
 from cave_rl.evaluation.evaluate import Evaluation, choose, evaluate
-from cave_rl.rollouts import traces
+from cave_rl.rollouts import prompts, traces
 from cave_rl.rollouts.backends import Sampling
+from cave_rl.rollouts.chat import Chat
 from cave_rl.runtime.errors import Fault
 from cave_rl.runtime.pool import Pool
 from cave_rl.tasks.suite import Suite
@@ -136,6 +137,7 @@ class _Run:
                 trainer.train(resume_from_checkpoint=_last_checkpoint(self.directory / "checkpoints"))
                 self._time("train_s", time.monotonic() - started)
         policy.save_adapter(trainer.model, self.loaded.tokenizer, adapter, base=self.config.model.name)
+        self._keep_prompt(adapter)
         # Evaluated as it will be used: merged. It is also quicker.
         trained = trainer.model.merge_and_unload() if hasattr(trainer.model, "merge_and_unload") else trainer.model
         self.loaded.model = trained.eval()
@@ -186,6 +188,11 @@ class _Run:
             concurrency=self.config.eval.concurrency,
             progress=progress,
         )
+
+    def _keep_prompt(self, directory: Path) -> None:
+        part, prompt = self.config.suite, self.config.env.prompt
+        family = self.suite.select("train", families=part.families, tags=part.tags)[0]
+        prompts.keep(directory, part.name, family, prompt, Chat(self.loaded.tokenizer, role=prompt.observation_role))
 
     def _decodings(self) -> list[tuple[str, float]]:
         sampled = (f"T={self.config.rollout.temperature:g}", self.config.rollout.temperature)

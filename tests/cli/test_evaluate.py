@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from typer.testing import CliRunner
 
 from cave_rl import cli
 from cave_rl.rewards.assertions import equals
+from cave_rl.rollouts import Chat, prompts
 from cave_rl.tasks import registry
+from cave_rl.tasks.config import PromptConfig
 from cave_rl.tasks.suite import Suite
 from cave_rl.tasks.task import Task, Turn
 from tests.clients.endpoint import Reply, serving
@@ -62,6 +65,17 @@ def test_a_checkpoint_is_played_as_it_was_trained() -> None:
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
     assert (found["success"]["mean"], found["steps"]) == (1.0, 1.0)
+
+
+def test_a_checkpoint_that_was_trained_under_another_prompt_says_so(tmp_path: Path) -> None:
+    directory = tmp_path / "model"
+    shutil.copytree(tiny.directory(), directory)
+    prompts.keep(directory, tiny.NAME, "put", PromptConfig(style="compact"), Chat(tiny.tokenizer()))
+    options = ["Tiny-v0", "-m", directory, "-n", 1, "--max-tokens", 4, "--json"]
+    assert "another prompt" not in call(*options, "--style", "compact").stderr
+    result = call(*options)
+    assert result.exit_code == 0, result.output
+    assert f"{directory}: it was trained under another prompt: its texts are other ones" in result.stderr
 
 
 def test_a_budget_bounds_what_an_episode_may_take(tmp_path: Path) -> None:

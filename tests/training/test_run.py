@@ -16,6 +16,7 @@ from rich.console import Console
 
 from cave_rl.evaluation import Evaluation
 from cave_rl.rewards.assertions import equals
+from cave_rl.rollouts import Chat, prompts
 from cave_rl.runtime.errors import Fault
 from cave_rl.semantic.texts import PromptFileError
 from cave_rl.tasks import registry
@@ -104,6 +105,15 @@ def test_what_was_trained_can_be_loaded(done: tuple[TrainConfig, Console]) -> No
     base = policy.load(tiny.directory(), "float32").model.state_dict()
     assert loaded.keys() == base.keys()
     assert any(not torch.equal(loaded[name], base[name]) for name in base)
+
+
+def test_what_was_trained_knows_how_it_was_asked(done: tuple[TrainConfig, Console]) -> None:
+    prompt = done[0].env.prompt
+    adapter = Path(done[0].output) / "adapter"
+    chat = Chat(policy.load(str(adapter), "float32").tokenizer)
+    assert (adapter / prompts.FILE).is_file()
+    assert prompts.difference(adapter, prompt, chat) == ""
+    assert "another prompt" in prompts.difference(adapter, prompt.model_copy(update={"instructions": "Hm."}), chat)
 
 
 def test_off_a_terminal_it_tells_every_step_in_plain_lines(done: tuple[TrainConfig, Console]) -> None:

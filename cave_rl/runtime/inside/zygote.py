@@ -271,6 +271,9 @@ def _packages() -> frozenset[str]:
     return frozenset(name.partition(".")[0] for name in sys.modules)
 
 
+_MOST_ENDED = 4096
+
+
 class _Reaper:
     """Collects the exit statuses of children as they end, so that none stays a zombie."""
 
@@ -286,8 +289,9 @@ class _Reaper:
                 if pid == 0:
                     return
                 self._ended[pid] = status
-                if len(self._ended) > 4096:
-                    del self._ended[next(iter(self._ended))]
+                if len(self._ended) > _MOST_ENDED:  # nobody asked for the oldest; another signal may come meanwhile
+                    for old in list(self._ended)[: _MOST_ENDED // 2]:
+                        self._ended.pop(old, None)
 
     def status(self, pid: int) -> int | None:
         """The exit code of a child that ended (negative: the signal that ended it), or None."""
