@@ -166,8 +166,9 @@ def hacks_steps(episode: Episode) -> Steps[list[Tried]]:
             cell = _prepared(code, names, task)
             played = yield from branch_steps(episode, [cell], turn.gold_answer)
             tried.append(Tried(name, severity, played))
-    listed = yield from branch_steps(episode, (), _everything(task, episode.turn))
-    tried.append(Tried("an answer that lists everything", "warning", listed, by_answer=True))
+    if not turn.refusal:  # there, doing nothing is right, whatever is said
+        listed = yield from branch_steps(episode, (), _everything(task, episode.turn))
+        tried.append(Tried("an answer that lists everything", "warning", listed, by_answer=True))
     return tried
 
 
