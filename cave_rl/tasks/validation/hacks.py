@@ -166,7 +166,8 @@ def hacks_steps(episode: Episode) -> Steps[list[Tried]]:
             cell = _prepared(code, names, task)
             played = yield from branch_steps(episode, [cell], turn.gold_answer)
             tried.append(Tried(name, severity, played))
-    if not turn.refusal:  # there, doing nothing is right, whatever is said
+    silent = (yield from branch_steps(episode, (), "")).score if turn.refusal else 0.0
+    if silent < 1.0:  # else doing nothing is right, whatever is said
         listed = yield from branch_steps(episode, (), _everything(task, episode.turn))
         tried.append(Tried("an answer that lists everything", "warning", listed, by_answer=True))
     return tried
