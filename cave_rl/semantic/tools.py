@@ -47,7 +47,7 @@ class Tool:
         name: what it is called by.
         target: what it is in the runtime: the expression that is called, or the variable that is read.
         reads: whether it reads a variable.
-        form: its signature; its annotations are told, not enforced.
+        form: its signature; its annotations are told, not enforced. What it returns is told as what its text is of.
         awaited: whether a call must be awaited.
         description, doc: as those of what it stands for.
     """
@@ -69,7 +69,10 @@ class Tool:
 
     def describe(self) -> Description:
         """What a model is told of it."""
-        return Description("function", self.name, self.signature, self.description, self.doc)
+        of = self.form.return_annotation
+        told = "" if of in (inspect.Signature.empty, str, None, type(None)) else f"Returns a {annotation_text(of)}, as text."
+        doc = "\n".join(filter(None, [self.doc, told]))
+        return Description("function", self.name, self.signature, self.description, doc)
 
     def bind(self, arguments: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Positional and keyword arguments from arguments by name.
@@ -105,7 +108,8 @@ class Tool:
             if self.form.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
                 found |= value
             else:
-                found[name] = list(value) if type(value) is tuple else value
+                several = self.form.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL
+                found[name] = list(value) if several else value
         return found
 
     def cell(self, arguments: Mapping[str, Any], chars: int) -> str:
@@ -216,7 +220,8 @@ def _form(func: Callable[..., Any], *, drop_first: bool = False) -> inspect.Sign
         hints = typing.get_type_hints(func)
     except Exception:  # of names that only a type checker knows
         hints = {}
-    return inspect.Signature([each.replace(annotation=hints.get(each.name, each.annotation)) for each in parameters])
+    parameters = [each.replace(annotation=hints.get(each.name, each.annotation)) for each in parameters]
+    return inspect.Signature(parameters, return_annotation=hints.get("return", form.return_annotation))
 
 
 class _Shown:
