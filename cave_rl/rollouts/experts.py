@@ -3,8 +3,8 @@
 They are *authored*: no model wrote a word of them, and they say nothing of what a model would do.
 
 * `cave` writes the gold cells.
-* `codeact` writes the same cells, with each function's text read back (`json.loads(f(x))`), after code that rebuilds the
-  variables they need from their text; then it prints what it found, and answers.
+* `codeact` writes the same cells, with each function's text read back (`json.loads(f(x))`), after code that rebuilds
+  the variables they need from their text; then it prints what it found, and answers.
 * `json` reads the variables that the gold needs, page by page, and repeats the calls that the gold made, one a message;
   then it answers, without a mistake, what a gold cell would have computed.
 
@@ -134,14 +134,14 @@ def _call(name: str, arguments: Mapping[str, object]) -> str:
     return f"{name}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})"
 
 
-_WHOLE = '''def whole(read):
+_WHOLE = """def whole(read):
     first = read()
     if not first.startswith("(page 1 of "):
         return first
     count = int(first[11:first.index(")")])
     return "".join([first, *map(read, range(2, count + 1))][at].split("\\n", 1)[1] for at in range(count))
 
-'''
+"""
 
 
 def _rebuilding(episode: Episode, turn: ExpressedTurn, needed: list[str]) -> str:

@@ -9,6 +9,7 @@ the last one counts: `latest`. A line is an object; what it holds, in schema 2:
 | key          | names the episode in its run: `Types-v0/test/sort_list/0#3`; absent in training                     |
 | split, index | where the suite has the task: `suite.task(split, family, index)`; absent in training                |
 | rollout      | its number among those of the task, from 0; absent in training                                      |
+| protocol     | how actions were written, where that is not `cave`                                                  |
 | seed         | the environment's                                                                                   |
 | suite, family, task, tags, difficulty | of the task; `task` is its id, `family/content`                            |
 | task_seed    | what its family was given to make it                                                                |
@@ -69,8 +70,10 @@ def record(rollout: Rollout, /, **extra: Any) -> dict[str, Any]:
     """One rollout as plain data; `extra` adds fields of the caller's."""
     episode = rollout.episode
     task = episode.task
+    protocol = episode.config.protocol
     return {
         "schema": SCHEMA,
+        **({} if protocol == "cave" else {"protocol": protocol}),
         **extra,
         "seed": episode.seed,
         "suite": task.suite,

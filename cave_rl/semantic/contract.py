@@ -13,8 +13,8 @@ Traceback (most recent call last):
     ...
 cave_rl.semantic.kinds.ContractError: NaN is no JSON
 
-Covered: numbers, text, bools, None, dates, lists, tuples, sets, dicts with keys of text or numbers or dates, arrays, and
-the frames and series of pandas. Not covered: instances of classes, figures, connections, bytes, and all else that JSON
+Covered: numbers, text, bools, None, dates, lists, tuples, sets, dicts with keys of text or numbers or dates, arrays,
+and the frames and series of pandas. Not covered: instances of classes, figures, connections, bytes, and all else that JSON
 does not say: `Inexpressible`. What an answer says is hostile: it is bounded, read without executing anything, and
 whatever is wrong with it is a `ContractError`.
 """
@@ -36,6 +36,7 @@ MOST_CHARS = 1 << 18
 
 MOST_DEPTH = 32
 """How deep lists and objects may lie in one another."""
+
 
 @dataclass(frozen=True, slots=True)
 class Contract:

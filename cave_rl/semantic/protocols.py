@@ -59,7 +59,7 @@ class Protocol:
     parse: Callable[[str], Parsed]
 
     def style(self, wanted: str, *, native: bool = False) -> str:
-        """The style of prompt texts that is used where one is asked for: `json` for `cave`, `json-compact` for `compact`.
+        """The style of texts that is used where one is asked for: `json` for `cave`, `json-compact` for `compact`.
 
         Args:
             wanted: the configured style.

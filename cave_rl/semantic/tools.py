@@ -70,7 +70,11 @@ class Tool:
     def describe(self) -> Description:
         """What a model is told of it."""
         of = self.form.return_annotation
-        told = "" if of in (inspect.Signature.empty, str, None, type(None)) else f"Returns a {annotation_text(of)}, as text."
+        told = (
+            ""
+            if of in (inspect.Signature.empty, str, None, type(None))
+            else f"Returns a {annotation_text(of)}, as text."
+        )
         doc = "\n".join(filter(None, [self.doc, told]))
         return Description("function", self.name, self.signature, self.description, doc)
 

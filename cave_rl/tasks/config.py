@@ -88,7 +88,9 @@ class EpisodeConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
-    protocol: ProtocolName = Field("cave", description="how actions are written: cave, or codeact or json to compare with")
+    protocol: ProtocolName = Field(
+        "cave", description="how actions are written: cave, or codeact or json to compare with"
+    )
     calls: Literal["text", "native"] = Field(
         "text", description="json: whether calls are written in the prompt's own markup, or are those of the chat API"
     )
@@ -116,7 +118,9 @@ class EpisodeConfig(BaseModel):
     @model_validator(mode="after")
     def _fits_its_protocol(self) -> Self:
         if self.protocol != "cave" and self.checkpoint:
-            raise ValueError(f"checkpoint is of protocol cave: in {self.protocol} no cell of a model runs in its runtime")
+            raise ValueError(
+                f"checkpoint is of protocol cave: in {self.protocol} no cell of a model runs in its runtime"
+            )
         if self.protocol != "cave" and self.prompt.examples:
             raise ValueError(f"prompt.examples show code on live objects, which protocol {self.protocol} has not")
         if self.calls == "native" and self.protocol != "json":

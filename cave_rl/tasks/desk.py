@@ -174,5 +174,3 @@ def _check_plain(value: Any, depth: int = 0) -> None:
             _check_plain(each, depth + 1)
     elif type(value) not in (str, int, float, bool, type(None)):
         raise TypeError(f"a {type(value).__name__} is not JSON")
-
-

@@ -22,8 +22,8 @@ What each message comes to:
 | cut by the token limit          | cut           | no       | ends                        | truncated              |
 | anything, when our side fails   | fault         | -        | unscorable: `info["fault"]` | truncated              |
 
-In a protocol without live objects (`cave_rl.semantic.protocols`) an answer that does not keep its contract is malformed,
-and `ok`, `error` and the like tell of calls, or of a cell in the model's own session.
+In a protocol without live objects (`cave_rl.semantic.protocols`) an answer that does not keep its contract is
+malformed, and `ok`, `error` and the like tell of calls, or of a cell in the model's own session.
 
 Every step but those that end a turn has reward 0; that one has the turn's share of the episode reward. Step rewards
 sum to the episode reward. A fault's reward is 0.0 only because Gymnasium wants a number: whoever trains must leave
@@ -53,8 +53,10 @@ from cave_rl.semantic import observation
 from cave_rl.semantic.parsing import Action, Parsed
 from cave_rl.semantic.prompt import Message
 from cave_rl.semantic.protocols import protocol_of
+from cave_rl.semantic.tools import tools_of
 from cave_rl.tasks.config import EpisodeConfig
 from cave_rl.tasks.exchange import Exchange, exchange_steps, shown
+from cave_rl.tasks.expressing import express_steps
 from cave_rl.tasks.opening import opening, text_opening
 from cave_rl.tasks.task import Task, Turn, named
 
@@ -195,9 +197,7 @@ class Episode:
         """
         task = self.task
         template = yield from self._template_steps()
-        own, worlds, sessions = (
-            _rollout_seed(f"{task.id}/{self.seed}{of}", self.config.key) for of in ("", "/hosted", "/session")
-        )
+        own, worlds, session = self._seeds()
         self._runtime = yield from template.start_steps(own, companion_seed=worlds)
         try:  # before any hostile code has run
             self._known = yield from self.runtime.claim_steps(self._watched(len(task.turns)), self.config.limits)
@@ -216,10 +216,21 @@ class Episode:
                 pool=self._pool,
                 template=template,
                 runtime=self.runtime,
-                seeds=(own, worlds, sessions),
+                seeds=(own, worlds, session),
             )
             self.messages = text_opening(self.config, self._exchange, task.turns[0].query)
         return StepResult(self.messages[-1]["content"], 0.0, False, False, self._info("begun"))
+
+    def express_steps(self) -> Steps[None]:
+        """Looks whether the protocol can put the task, before anything is begun.
+
+        Raises:
+            Inexpressible: it cannot.
+            Fault: the task's gold failed.
+        """
+        if not self._protocol.live:
+            template = yield from self._template_steps()
+            yield from express_steps(self.task, template, self._seeds()[:2], tools_of(self.task.injected))
 
     def step_steps(self, message: str, *, cut: bool = False, tokens: int = 0) -> Steps[StepResult]:
         """Takes one message of the model.
@@ -504,6 +515,12 @@ class Episode:
             earned = episode_reward([*self.scores, *unreached], weights)
         share, self._paid = earned - self._paid, earned
         return share
+
+    def _seeds(self) -> tuple[int, int, int]:
+        """Of the runtime, its World, and the model's own session."""
+        of = f"{self.task.id}/{self.seed}"
+        own, worlds, session = (_rollout_seed(f"{of}{part}", self.config.key) for part in ("", "/hosted", "/session"))
+        return own, worlds, session
 
     # --- telling ------------------------------------------------------------------------------------------------------
 

@@ -160,7 +160,9 @@ def exchange_steps(
 
 def shown(calls: Sequence[ToolCall]) -> str:
     """Calls as a person reads them."""
-    lines = (f"{call.name}({', '.join(f'{name}={value!r}' for name, value in call.arguments.items())})" for call in calls)
+    lines = (
+        f"{call.name}({', '.join(f'{name}={value!r}' for name, value in call.arguments.items())})" for call in calls
+    )
     return "\n".join(lines)
 
 

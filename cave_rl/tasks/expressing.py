@@ -187,7 +187,7 @@ def _of(tools: Mapping[str, Tool], name: str) -> Iterable[Tool]:
     return (tool for tool in tools.values() if tool.target.startswith(f"{name}."))
 
 
-_WATCH = '''
+_WATCH = """
 _calls = []
 
 def _is_plain(value):
@@ -210,12 +210,10 @@ class _Watched:
     def __init__(self, proxy, methods, forms):
         for method, tool in methods.items():
             setattr(self, method, _watched(tool, getattr(proxy, method), forms[method]))
-'''
+"""
 
 
-def _forms_steps(
-    task: Task, turn: Turn, runtime: Runtime
-) -> Steps[tuple[dict[str, str], dict[str, tuple[str, ...]]]]:
+def _forms_steps(task: Task, turn: Turn, runtime: Runtime) -> Steps[tuple[dict[str, str], dict[str, tuple[str, ...]]]]:
     """What the text of each variable is that the gold of a turn reads."""
     from cave_rl.tasks.task import named
 
@@ -223,13 +221,15 @@ def _forms_steps(
     names = [each.name for each in task.injected if isinstance(each, Variable) and each.name in mentioned]
     if not names:
         return {}, {}
-    said = yield from _run_steps(runtime, f"{_FORMS}\nprint(_forms({', '.join(names)}))", "its variables cannot be read")
+    said = yield from _run_steps(
+        runtime, f"{_FORMS}\nprint(_forms({', '.join(names)}))", "its variables cannot be read"
+    )
     found = dict(zip(names, json.loads(said.stdout), strict=True))
     forms = {name: form for name, (form, _) in found.items()}
     return forms, {name: tuple(dates) for name, (form, dates) in found.items() if form == "frame"}
 
 
-_FORMS = '''
+_FORMS = """
 def _form(value):
     import json
     if type(value).__name__ == "DataFrame" and type(value).__module__.startswith("pandas"):
@@ -244,4 +244,4 @@ def _form(value):
 def _forms(*values):
     import json
     return json.dumps([_form(value) for value in values])
-'''
+"""
