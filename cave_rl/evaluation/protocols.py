@@ -7,6 +7,7 @@ all of them scored; those that one cannot put (a figure is no JSON) are left out
 from __future__ import annotations
 
 import json
+import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -129,7 +130,7 @@ def _by_task(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 
 def _rate(rows: Sequence[Row]) -> float:
-    return sum(row["solved"] for row in rows) / len(rows)
+    return statistics.fmean(row["solved"] for row in rows)
 
 
 def _side(rows: Sequence[Row], played: Sequence[Row]) -> Row:

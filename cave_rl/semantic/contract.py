@@ -14,8 +14,8 @@ Traceback (most recent call last):
 cave_rl.semantic.kinds.ContractError: NaN is no JSON
 
 Covered: numbers, text, bools, None, dates, lists, tuples, sets, dicts with keys of text or numbers or dates, arrays,
-and the frames and series of pandas. Not covered: instances of classes, figures, connections, bytes, and all else that JSON
-does not say: `Inexpressible`. What an answer says is hostile: it is bounded, read without executing anything, and
+and the frames and series of pandas. Not covered: instances of classes, figures, connections, bytes, and all else that
+JSON does not say: `Inexpressible`. What an answer says is hostile: it is bounded, read without executing anything, and
 whatever is wrong with it is a `ContractError`.
 """
 

@@ -60,7 +60,14 @@ def kind_of(value: Any) -> Kind:
         return _tuple([kind_of(each) for each in value])
     if type(value) is dict:
         return _dict(value)
-    raise Inexpressible(f"JSON does not say a {type(value).__name__}")
+    raise Inexpressible(f"JSON does not say a {_called(value)}")
+
+
+def _called(value: Any) -> str:
+    """What a value is called that came as a claim."""
+    names = {"FigureClaim": "figure", "SqliteClaim": "connection", "Digest": "value of such a size"}
+    name = type(value).__name__
+    return str(value.type_name) if name == "Opaque" else names.get(name, name)
 
 
 # --- scalars ----------------------------------------------------------------------------------------------------------

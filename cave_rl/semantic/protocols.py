@@ -86,7 +86,9 @@ def call_text(name: str, arguments: Any) -> str:
     """
     given = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
     body = f'{{"name": {json.dumps(name)}, "arguments": {given or "{}"}}}'
-    return f"<tool_call>\n{body.replace('</', '<' + chr(92) + '/')}\n</tool_call>"
+    if "tool_call>" in body:  # in a string: it must not end the markup that it stands in
+        body = body.replace("<", "\\u003c")
+    return f"<tool_call>\n{body}\n</tool_call>"
 
 
 def parse_calls(message: str) -> Parsed:
@@ -101,7 +103,7 @@ def parse_calls(message: str) -> Parsed:
         return _bare(parsed, block(message))
     if parsed.fences:
         return replace(parsed, action=Action.MALFORMED, code=None, reason=Malformed.CODE_BLOCK)
-    if parsed.reason is Malformed.TOOL_CALL_MARKUP and not visible.lstrip().startswith(("{", "[")):
+    if parsed.reason is Malformed.TOOL_CALL_MARKUP and not visible.lstrip().startswith("{"):
         return replace(parsed, reason=Malformed.BAD_CALL)
     return _bare(parsed, visible)
 

@@ -4,10 +4,13 @@ It runs beside objects of the task, and no code of a model: but what it is given
 slices. Names begin with an underscore, as those that belong to nobody.
 """
 
+from __future__ import annotations
+
 import json as _json
+from typing import Any as _Any
 
 
-def _plain(value):  # type: ignore[no-untyped-def]
+def _plain(value: _Any) -> _Any:
     """A value that JSON does not know, as one that it does."""
     if hasattr(value, "isoformat"):
         return value.isoformat()
@@ -20,16 +23,16 @@ def _plain(value):  # type: ignore[no-untyped-def]
     return repr(value)
 
 
-def _is_frame(value):  # type: ignore[no-untyped-def]
+def _is_frame(value: _Any) -> bool:
     return type(value).__module__.partition(".")[0] == "pandas" and type(value).__name__ in ("DataFrame", "Series")
 
 
-def _csv(value, header=True):  # type: ignore[no-untyped-def]
+def _csv(value: _Any, header: bool = True) -> str:
     numbered = type(value.index).__name__ == "RangeIndex" and type(value).__name__ == "DataFrame"
-    return value.to_csv(index=not numbered, header=header)
+    return str(value.to_csv(index=not numbered, header=header))
 
 
-def _text(value):  # type: ignore[no-untyped-def]
+def _text(value: _Any) -> str:
     """The text of a value."""
     if type(value) is str:
         return value
@@ -43,7 +46,7 @@ def _text(value):  # type: ignore[no-untyped-def]
         return repr(value)
 
 
-def _page(value, page=1, *, chars):  # type: ignore[no-untyped-def]
+def _page(value: _Any, page: int = 1, *, chars: int) -> str:
     """One page of the text of a value, with a line that says which if there are several."""
     room = max(1, chars - 30)
     if _is_frame(value):

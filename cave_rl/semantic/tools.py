@@ -23,7 +23,9 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
+import types
 import typing
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,8 +87,7 @@ class Tool:
             TypeError: they do not fit.
         """
         left, kinds = dict(arguments), inspect.Parameter
-        positional: list[Any] = []
-        bound = inspect.BoundArguments(self.form, {})  # type: ignore[arg-type]
+        bound = inspect.BoundArguments(self.form, OrderedDict())
         for name, each in self.form.parameters.items():
             if each.kind is kinds.VAR_KEYWORD:
                 bound.arguments[name], left = left, {}
@@ -97,8 +98,7 @@ class Tool:
         if left:
             wrong = next(iter(left))
             raise TypeError(f"{self.name} has no parameter {wrong!r}{nearest(wrong, self.form.parameters)}")
-        positional += bound.args
-        return tuple(positional), bound.kwargs
+        return bound.args, bound.kwargs
 
     def named(self, positional: Iterable[Any], keywords: Mapping[str, Any]) -> dict[str, Any]:
         """Arguments by name, from a call.
@@ -273,6 +273,4 @@ def _choices(annotation: Any) -> tuple[Any, ...]:
 
 
 def _is_union(annotation: Any) -> bool:
-    import types
-
     return typing.get_origin(annotation) in (typing.Union, types.UnionType)
