@@ -41,7 +41,7 @@ A step:
 | turn, step   | the turn's index from 0; the message's number in the episode from 1                                 |
 | outcome      | as in `outcomes`; of a host event `event: ok` and the like                                          |
 | message      | its index in `messages`; null for an event, and for a cut message that had no room at all           |
-| code         | the cell, also one that was refused; null where there is none                                       |
+| code         | the cell, also one that was refused, or the calls of protocol `json`; null where there is none      |
 | observation  | what the model was told of it (the next turn's query left out)                                      |
 | state        | digests of what the process claims its variables are, afterwards: name -> 12 hex digits; null where |
 |              | none was taken (`env.digests` takes one after every cell)                                           |

@@ -31,7 +31,7 @@ from cave_rl.semantic.kinds import ContractError, Inexpressible, Kind, kind_of
 
 __all__ = ["Contract", "ContractError", "Inexpressible", "Kind", "kind_of"]
 
-MOST_CHARS = 1 << 18
+MOST_CHARS = 1 << 20
 """The longest answer that is read."""
 
 MOST_DEPTH = 32

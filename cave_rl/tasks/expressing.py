@@ -21,10 +21,10 @@ from cave_rl.runtime.result import CellResult, Limits
 from cave_rl.runtime.runtime import Runtime
 from cave_rl.runtime.template import Template
 from cave_rl.semantic import kinds
-from cave_rl.semantic.contract import Contract
+from cave_rl.semantic.contract import MOST_CHARS, Contract
 from cave_rl.semantic.kinds import Kind, kind_of
 from cave_rl.semantic.tools import Tool
-from cave_rl.tasks.task import Task, Turn
+from cave_rl.tasks.task import Task, Turn, named
 
 _LIMITS = Limits(cpu_s=60.0, wall_s=300.0, output_bytes=1 << 24, claim_bytes=1 << 26)
 """The gold is ours: it may take longer than a cell of a model."""
@@ -62,7 +62,8 @@ class ExpressedTurn:
 
 
 _kept: OrderedDict[Any, tuple[ExpressedTurn, ...] | Inexpressible] = OrderedDict()
-_MOST_KEPT = 512
+_MOST_KEPT, _LONG = 512, 1 << 16
+"""How many tasks are kept, and the characters from which answers are too long to be."""
 
 
 def express_steps(
@@ -81,16 +82,19 @@ def express_steps(
         Fault: its gold failed.
     """
     key = (task.suite, task.id, task.seed, seeds)
-    if key not in _kept or not task.suite:
+    if key in _kept:
+        _kept.move_to_end(key)
+        found = _kept[key]
+    else:
         try:
-            found: tuple[ExpressedTurn, ...] | Inexpressible = yield from _express_steps(task, template, seeds, tools)
+            found = yield from _express_steps(task, template, seeds, tools)
         except Inexpressible as error:
             found = error
-        _kept[key] = found
-        while len(_kept) > _MOST_KEPT:
-            _kept.popitem(last=False)
-    _kept.move_to_end(key)
-    found = _kept[key]
+        size = 0 if isinstance(found, Inexpressible) else sum(len(turn.answer) for turn in found)
+        if task.suite and size <= _LONG:
+            _kept[key] = found
+            while len(_kept) > _MOST_KEPT:
+                _kept.popitem(last=False)
     if isinstance(found, Inexpressible):
         raise Inexpressible(str(found))
     return found
@@ -142,6 +146,8 @@ def _turn_steps(task: Task, turn: Turn, runtime: Runtime, known: set[str]) -> St
             raise Inexpressible(f"{name}: {error}") from None
     contract = Contract(outputs)
     answer = contract.give(values) if outputs else turn.gold_answer
+    if len(answer) > MOST_CHARS:
+        raise Inexpressible(f"its answer has {len(answer)} characters, and one may have {MOST_CHARS}")
     return ExpressedTurn(contract, answer, calls, forms, dates)
 
 
@@ -215,8 +221,6 @@ class _Watched:
 
 def _forms_steps(task: Task, turn: Turn, runtime: Runtime) -> Steps[tuple[dict[str, str], dict[str, tuple[str, ...]]]]:
     """What the text of each variable is that the gold of a turn reads."""
-    from cave_rl.tasks.task import named
-
     mentioned = {name for cell in turn.gold for name in named(cell)}
     names = [each.name for each in task.injected if isinstance(each, Variable) and each.name in mentioned]
     if not names:

@@ -29,21 +29,11 @@ from cave_rl.tasks.settings import ConfigError
 from cave_rl.tasks.suite import Suite
 from cave_rl.tasks.task import Task, Turn
 from tests.clients.endpoint import Body, Reply, serving
+from tests.semantic.world import Shelf
 from tests.training import tiny
 
 NAME = "tests.evaluation.test_protocols:suite"
 suite = Suite("Sums-v0", description="sums, and what no JSON says")
-
-
-class Shelf:
-    """Numbers in boxes."""
-
-    def __init__(self, boxes: dict[str, int]) -> None:
-        self.boxes = boxes
-
-    def look(self, box: str) -> int:
-        """The number in a box."""
-        return self.boxes[box]
 
 
 @suite.family

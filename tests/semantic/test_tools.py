@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -14,21 +13,7 @@ import pytest
 from cave_rl.runtime import Function, Hosted, Pool, Runtime, Setup, Type, Variable
 from cave_rl.semantic.tools import tools_of
 from tests.runtime.world import Bank, double
-
-
-@dataclasses.dataclass
-class Point:
-    x: int
-    y: int
-
-
-def keyed(a: int, /, b: str = "x", *rest: int, c: float, **more: int) -> list[int]:
-    """Takes all there is."""
-    return [a, *rest]
-
-
-async def later(x: int) -> int:
-    return x + 1
+from tests.semantic.world import Point, keyed, later
 
 
 PRIMITIVES = [

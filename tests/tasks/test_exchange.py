@@ -15,6 +15,7 @@ from cave_rl.tasks import Episode, EpisodeConfig, Task, Turn
 from cave_rl.tasks.expressing import Inexpressible
 from tests.conftest import Play, python
 from tests.runtime.world import Account, Bank
+from tests.semantic.world import pick
 
 PlayIt = Callable[..., Play]
 TEXT: list[ProtocolName] = ["codeact", "json"]
@@ -31,11 +32,13 @@ SORT = Task(
     ],
     variables=[Variable("xs", [3, 1, 2]), Variable("keep", {"a": 1})],
 )
+PAID = Bank(ada=5, bo=1)
+PAID.transfer("ada", "bo", 2)
 PAY = Task(
     [
         Turn(
             "Move 2 from ada to bo.",
-            [called("bank.transfer", source="ada", target="bo", amount=2), equals("bank", Bank(ada=3, bo=3))],
+            [called("bank.transfer", source="ada", target="bo", amount=2), equals("bank", PAID)],
             changes=["bank"],
             gold="bank.transfer('ada', 'bo', 2)",
         )
@@ -196,8 +199,7 @@ def test_an_answer_may_be_corrected_once(play: PlayIt) -> None:
 def test_what_code_binds_or_patches_in_its_own_session_is_nothing_that_is_judged(play: PlayIt) -> None:
     cells = [
         "n, xs, keep = 3, [1, 2, 3], {'a': 1}",
-        "import builtins, json\nbuiltins.sorted = lambda *_: [1, 2, 3]\njson.loads = lambda *_: 3\n"
-        "read_xs.__defaults__ = ([1, 2, 3],)",
+        "import json\njson.loads = lambda *_: 3\nread_xs.__defaults__ = ([1, 2, 3],)\nread_xs = lambda: '[1, 2, 3]'",
         "import gc\nprint([type(each) for each in gc.get_objects() if each == [3, 1, 2]])",
     ]
     played = play(SORT, *map(python, cells), "Done.", "Done.", config=CODEACT)
@@ -258,11 +260,6 @@ def test_code_in_json_and_calls_in_codeact_are_malformed(play: PlayIt) -> None:
 
 def of(turn: Turn, *variables: Variable, types: tuple[Type, ...] = ()) -> Task:
     return Task([turn], variables=variables, types=types)
-
-
-def pick(account: Account) -> int:
-    """Takes a live object."""
-    return account.balance
 
 
 @pytest.mark.parametrize(
