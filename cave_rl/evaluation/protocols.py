@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cave_rl.evaluation.config import EvalConfig
-from cave_rl.evaluation.directory import CONFIG, SUMMARY, TRACES
+from cave_rl.evaluation.directory import CONFIG, ENVIRONMENT, SUMMARY, TRACES
 from cave_rl.evaluation.plan import Planned
 from cave_rl.evaluation.statistics import clustered_interval, paired_difference
 from cave_rl.evaluation.summary import task_of
@@ -169,6 +169,9 @@ def begin(path: Path, config: EvalConfig, protocols: Sequence[ProtocolName]) -> 
         raise ConfigError(f"{path} holds a comparison that is not finished: go on with --resume {path}, or remove it")
     path.mkdir(parents=True, exist_ok=True)
     (path / SUMMARY).unlink(missing_ok=True)
+    for name in PROTOCOLS:  # those of a comparison that has come to its end, and is made anew
+        for file in (CONFIG, ENVIRONMENT, TRACES, SUMMARY):
+            (path / name / file).unlink(missing_ok=True)
     data = {"protocols": list(protocols), "config": config.model_dump(mode="json")}
     (path / TOGETHER).write_text(settings.dump_data(data))
 

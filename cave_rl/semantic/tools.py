@@ -128,11 +128,11 @@ class Tool:
         """
         positional, keywords = self.bind(arguments)
         given = json.dumps([positional, keywords])
-        start = f"{_TELLING}\n_given, _named = _json.loads({given!r})\n"
+        start = f"{_TELLING}\n_cave_given, _cave_named = _cave_json.loads({given!r})\n"
         if self.reads:
-            return f"{start}print(_page({self.target}, *_given, chars={chars}, **_named), end='')"
-        call = f"{self.target}(*_given, **_named)"
-        return f"{start}print(_text({f'await {call}' if self.awaited else call}), end='')"
+            return f"{start}print(_cave_page({self.target}, *_cave_given, chars={chars}, **_cave_named), end='')"
+        call = f"{self.target}(*_cave_given, **_cave_named)"
+        return f"{start}print(_cave_text({f'await {call}' if self.awaited else call}), end='')"
 
     def schema(self) -> dict[str, Any]:
         """As the chat API has it, for its `tools`."""

@@ -129,7 +129,9 @@ def _turn_steps(task: Task, turn: Turn, runtime: Runtime, known: set[str]) -> St
     forms, dates = yield from _forms_steps(task, turn, runtime)
     for cell in turn.gold:
         yield from _run_steps(runtime, cell, "its gold failed")
-    said = yield from _run_steps(runtime, "print(__import__('json').dumps(_calls)); _calls.clear()", "no calls")
+    said = yield from _run_steps(
+        runtime, "print(__import__('json').dumps(_cave_calls)); _cave_calls.clear()", "no calls"
+    )
     calls = tuple(_called(each) for each in json.loads(said.stdout or "[]"))
     hosted = runtime.setup.hosted_names
     wanted = sorted((turn.reads - known - hosted) | (turn.changes - hosted))
@@ -182,10 +184,10 @@ def _recording(tools: Mapping[str, Tool]) -> str:
             objects.setdefault(name, {})[method] = tool.name
         else:
             names = [each.name for each in tool.form.parameters.values()]
-            lines.append(f"{name} = _watched({tool.name!r}, {name}, {names!r})")
+            lines.append(f"{name} = _cave_watched({tool.name!r}, {name}, {names!r})")
     for name, methods in objects.items():
         forms = {tool.target.partition(".")[2]: list(tool.form.parameters) for tool in _of(tools, name)}
-        lines.append(f"{name} = _Watched({name}, {methods!r}, {forms!r})")
+        lines.append(f"{name} = _CaveWatched({name}, {methods!r}, {forms!r})")
     return "\n".join(lines)
 
 
@@ -194,28 +196,28 @@ def _of(tools: Mapping[str, Tool], name: str) -> Iterable[Tool]:
 
 
 _WATCH = """
-_calls = []
+_cave_calls = []
 
-def _is_plain(value):
+def _cave_is_plain(value):
     if type(value) in (list, tuple):
-        return type(value) is list and all(map(_is_plain, value))
+        return type(value) is list and all(map(_cave_is_plain, value))
     if type(value) is dict:
-        return all(type(key) is str and _is_plain(each) for key, each in value.items())
+        return all(type(key) is str and _cave_is_plain(each) for key, each in value.items())
     return value is None or type(value) in (bool, int, str) or (type(value) is float and abs(value) < float("inf"))
 
-def _watched(tool, call, names):
+def _cave_watched(tool, call, names):
     import functools, json
     def watched(*given, **named):
         arguments = {**dict(zip(names, given)), **named}
-        fits = len(given) <= len(names) and _is_plain(arguments)
-        _calls.append([tool, json.loads(json.dumps(arguments)) if fits else None])
+        fits = len(given) <= len(names) and _cave_is_plain(arguments)
+        _cave_calls.append([tool, json.loads(json.dumps(arguments)) if fits else None])
         return call(*given, **named)
     return functools.wraps(call)(watched)
 
-class _Watched:
+class _CaveWatched:
     def __init__(self, proxy, methods, forms):
         for method, tool in methods.items():
-            setattr(self, method, _watched(tool, getattr(proxy, method), forms[method]))
+            setattr(self, method, _cave_watched(tool, getattr(proxy, method), forms[method]))
 """
 
 
@@ -226,7 +228,7 @@ def _forms_steps(task: Task, turn: Turn, runtime: Runtime) -> Steps[tuple[dict[s
     if not names:
         return {}, {}
     said = yield from _run_steps(
-        runtime, f"{_FORMS}\nprint(_forms({', '.join(names)}))", "its variables cannot be read"
+        runtime, f"{_FORMS}\nprint(_cave_forms({', '.join(names)}))", "its variables cannot be read"
     )
     found = dict(zip(names, json.loads(said.stdout), strict=True))
     forms = {name: form for name, (form, _) in found.items()}
@@ -234,7 +236,7 @@ def _forms_steps(task: Task, turn: Turn, runtime: Runtime) -> Steps[tuple[dict[s
 
 
 _FORMS = """
-def _form(value):
+def _cave_form(value):
     import json
     if type(value).__name__ == "DataFrame" and type(value).__module__.startswith("pandas"):
         if type(value.index).__name__ != "RangeIndex" or not all(type(each) is str for each in value.columns):
@@ -245,7 +247,7 @@ def _form(value):
     except (TypeError, ValueError, RecursionError):
         return "other", []
 
-def _forms(*values):
+def _cave_forms(*values):
     import json
-    return json.dumps([_form(value) for value in values])
+    return json.dumps([_cave_form(value) for value in values])
 """

@@ -184,7 +184,12 @@ def test_a_comparison_goes_on_where_it_was(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "why"),
-    [("jason", "no protocol 'jason'"), ("json,json", "'json' comes twice"), ("", "no protocol ''"), ("all,json", "all")],
+    [
+        ("jason", "no protocol 'jason'"),
+        ("json,json", "'json' comes twice"),
+        ("", "no protocol ''"),
+        ("all,json", "all"),
+    ],
 )
 def test_protocols_that_are_not_there_are_refused(text: str, why: str) -> None:
     with pytest.raises(ConfigError, match=why):

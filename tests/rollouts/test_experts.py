@@ -120,7 +120,10 @@ TOOLS: dict[str, Tool] = {
         ("sorted(xs, key=double)", "sorted(xs, key=lambda *given: json.loads(double(*given)))"),
         ("bank.transfer('a', target='b')", "json.loads(bank_transfer('a', target='b'))"),
         ("await bank.audit()", "json.loads(bank_audit())"),
-        ("for x in map(double, xs):\n    y = x", "for x in map(lambda *given: json.loads(double(*given)), xs):\n    y = x"),
+        (
+            "for x in map(double, xs):\n    y = x",
+            "for x in map(lambda *given: json.loads(double(*given)), xs):\n    y = x",
+        ),
     ],
 )
 def test_a_cell_reads_the_text_of_each_call_back(live: str, text: str) -> None:

@@ -68,7 +68,10 @@ def test_what_is_malformed_stays_text() -> None:
     assert to_api(messages) == messages
 
 
-@given(st.text(max_size=10), st.lists(st.tuples(st.text(max_size=5), st.dictionaries(st.text(max_size=3), st.text(max_size=5), max_size=2)), min_size=1, max_size=3))  # fmt: skip
+ARGUMENTS = st.dictionaries(st.text(max_size=3), st.text(max_size=5), max_size=2)
+
+
+@given(st.text(max_size=10), st.lists(st.tuples(st.text(max_size=5), ARGUMENTS), min_size=1, max_size=3))
 @settings(max_examples=100, deadline=None)
 def test_calls_come_back_as_they_were_sent(text: str, calls: list[tuple[str, dict[str, str]]]) -> None:
     written = said(text, *((name, json.dumps(arguments)) for name, arguments in calls))

@@ -94,7 +94,7 @@ def test_the_answer_that_is_given_is_taken_again() -> None:
     assert TOTAL.take(TOTAL.give(values)) == values
 
 
-@given(st.text(max_size=60) | st.text("{}[]\",:0123456789.eE+-ntf ul\\", max_size=60))
+@given(st.text(max_size=60) | st.text('{}[]",:0123456789.eE+-ntf ul\\', max_size=60))
 @settings(max_examples=300, deadline=None)
 def test_any_text_is_taken_or_refused(answer: str) -> None:
     try:

@@ -80,7 +80,11 @@ def test_calls_come_back_from_their_text(arguments: dict[str, object], name: str
     assert parse_calls(call_text(name, arguments)).calls == (ToolCall(name, arguments),)
 
 
-@given(st.text(max_size=80) | st.lists(st.sampled_from(["<tool_call>", "</tool_call>", '{"name": "f", "arguments": {}}', "```json\n", "```", "\n", "<think>", "</think>", "x"])).map("".join))  # fmt: skip
+PIECES = ("<tool_call>", "</tool_call>", call_text("f", {}), '{"name": "f", "arguments": {}}', "```json\n", "```",
+          "\n", "<think>", "</think>", "x")  # fmt: skip
+
+
+@given(st.text(max_size=80) | st.lists(st.sampled_from(PIECES)).map("".join))
 @settings(max_examples=300, deadline=None)
 def test_every_text_is_taken_apart_in_every_protocol(message: str) -> None:
     for name in PROTOCOLS:

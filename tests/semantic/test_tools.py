@@ -15,7 +15,6 @@ from cave_rl.semantic.tools import tools_of
 from tests.runtime.world import Bank, double
 from tests.semantic.world import Point, keyed, later
 
-
 PRIMITIVES = [
     Function(double),
     Function(keyed),
@@ -36,9 +35,9 @@ def runtime(pool: Pool) -> Iterator[Runtime]:
     functions = tuple(each for each in PRIMITIVES if isinstance(each, Function))
     variables = tuple(each for each in PRIMITIVES if isinstance(each, Variable))
     hosted = tuple(each for each in PRIMITIVES if isinstance(each, Hosted))
-    with pool.base(("pandas",)).template(Setup(variables, functions, (Type(Point),), hosted=hosted)) as template:
-        with template.start() as started:
-            yield started
+    setup = Setup(variables, functions, (Type(Point),), hosted=hosted)
+    with pool.base(("pandas",)).template(setup) as template, template.start() as started:
+        yield started
 
 
 def said(runtime: Runtime, name: str, chars: int = 5000, **arguments: Any) -> str:

@@ -209,8 +209,8 @@ def test_what_code_binds_or_patches_in_its_own_session_is_nothing_that_is_judged
 
 
 def test_code_cannot_hand_over_more_than_json(play: PlayIt) -> None:
-    code = "class A(str): pass\nfor each in ((1,), {1: 2}, {1}, A('x'), b'x', print, 1j):\n    try:\n        read_xs(each)\n"
-    code += "    except Exception as error:\n        print(type(error).__name__)"
+    code = "class A(str): pass\nfor each in ((1,), {1: 2}, {1}, A('x'), b'x', print, 1j):\n"
+    code += "    try:\n        read_xs(each)\n    except Exception as error:\n        print(type(error).__name__)"
     observation = play(SORT, python(code), config=CODEACT).last.observation
     assert observation.count("TypeError") == 7
 
@@ -236,9 +236,7 @@ def test_a_function_that_does_not_return_is_stopped(play: PlayIt) -> None:
 
 
 def test_undoing_nothing_is_idle_and_refusing_is_right_only_where_it_is(play: PlayIt) -> None:
-    leave = Task(
-        [Turn("Leave xs.", unchanged("xs"), gold="print(xs)", refusal=True)], variables=[Variable("xs", [1])]
-    )
+    leave = Task([Turn("Leave xs.", unchanged("xs"), gold="print(xs)", refusal=True)], variables=[Variable("xs", [1])])
     there = Task([Turn("Set n to 3.", equals("n", 3), changes=["n"], gold="n = 3")], variables=[Variable("n", 3)])
     for each in (CODEACT, JSON):
         assert play(leave, "Done.", config=each).reward == 1.0
@@ -284,9 +282,7 @@ def of(turn: Turn, *variables: Variable, types: tuple[Type, ...] = ()) -> Task:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("protocol", TEXT)
-def test_a_task_that_cannot_be_put_says_why(
-    task: Task, why: str, protocol: ProtocolName, pool: Pool
-) -> None:
+def test_a_task_that_cannot_be_put_says_why(task: Task, why: str, protocol: ProtocolName, pool: Pool) -> None:
     episode = Episode(task, pool=pool, config=config(protocol))
     try:
         with pytest.raises(Inexpressible, match=why):
