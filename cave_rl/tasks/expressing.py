@@ -82,6 +82,7 @@ def express_steps(
         Fault: its gold failed.
     """
     key = (task.suite, task.id, task.seed, seeds)
+    found: tuple[ExpressedTurn, ...] | Inexpressible
     if key in _kept:
         _kept.move_to_end(key)
         found = _kept[key]
@@ -129,9 +130,7 @@ def _turn_steps(task: Task, turn: Turn, runtime: Runtime, known: set[str]) -> St
     forms, dates = yield from _forms_steps(task, turn, runtime)
     for cell in turn.gold:
         yield from _run_steps(runtime, cell, "its gold failed")
-    said = yield from _run_steps(
-        runtime, "print(__import__('json').dumps(_cave_calls)); _cave_calls.clear()", "no calls"
-    )
+    said = yield from _run_steps(runtime, _TOLD, "its calls cannot be told")
     calls = tuple(_called(each) for each in json.loads(said.stdout or "[]"))
     hosted = runtime.setup.hosted_names
     wanted = sorted((turn.reads - known - hosted) | (turn.changes - hosted))
@@ -147,7 +146,10 @@ def _turn_steps(task: Task, turn: Turn, runtime: Runtime, known: set[str]) -> St
         except (ClaimError, kinds.Inexpressible) as error:
             raise Inexpressible(f"{name}: {error}") from None
     contract = Contract(outputs)
-    answer = contract.give(values) if outputs else turn.gold_answer
+    answer = turn.gold_answer
+    if outputs:
+        said_too = "" if answer == "Done." else f"{answer}\n"
+        answer = said_too + contract.give(values)
     if len(answer) > MOST_CHARS:
         raise Inexpressible(f"its answer has {len(answer)} characters, and one may have {MOST_CHARS}")
     return ExpressedTurn(contract, answer, calls, forms, dates)
@@ -194,6 +196,8 @@ def _recording(tools: Mapping[str, Tool]) -> str:
 def _of(tools: Mapping[str, Tool], name: str) -> Iterable[Tool]:
     return (tool for tool in tools.values() if tool.target.startswith(f"{name}."))
 
+
+_TOLD = "print(__import__('json').dumps(_cave_calls)); _cave_calls.clear()"
 
 _WATCH = """
 _cave_calls = []
