@@ -32,6 +32,9 @@ from cave_rl.semantic.texts import Texts
 from cave_rl.semantic.tools import Tool
 from cave_rl.tasks.task import Task
 
+MOST_ITEMS = 100_000
+"""Items of the arguments of one call, all levels together."""
+
 _ARGUMENTS = DecodeLimits(max_bytes=1 << 20, stand_ins=False)
 
 
@@ -160,17 +163,27 @@ def _stopped(cell: CellResult) -> dict[str, Any]:
     return {"error": [[kind, "Exception"], f"the call was stopped: {cell.outcome.value}"]}
 
 
-def _check_plain(value: Any, depth: int = 0) -> None:
-    """Raises TypeError if a value is not JSON's own."""
-    if depth > MOST_DEPTH:
-        raise TypeError(f"it is nested deeper than {MOST_DEPTH} levels")
-    if type(value) is list:
-        for each in value:
-            _check_plain(each, depth + 1)
-    elif type(value) is dict:
-        for key, each in value.items():
-            if type(key) is not str:
-                raise TypeError(f"the keys of an object are text, not {type(key).__name__}")
-            _check_plain(each, depth + 1)
-    elif type(value) not in (str, int, float, bool, type(None)):
-        raise TypeError(f"a {type(value).__name__} is not JSON")
+def _check_plain(arguments: dict[str, Any]) -> None:
+    """Raises TypeError if arguments are not JSON's own, or too many.
+
+    One list may stand in many places, and in itself: what is counted is what its JSON would hold.
+    """
+    level: list[Any] = [arguments]
+    count = 0
+    for _ in range(MOST_DEPTH):
+        below: list[Any] = []
+        for each in level:
+            if type(each) is dict:
+                if wrong := [key for key in each if type(key) is not str]:
+                    raise TypeError(f"the keys of an object are text, not {type(wrong[0]).__name__}")
+                below.extend(each.values())
+            elif type(each) is list:
+                below.extend(each)
+            elif type(each) not in (str, int, float, bool, type(None)):
+                raise TypeError(f"a {type(each).__name__} is not JSON")
+            if count + len(below) > MOST_ITEMS:
+                raise TypeError(f"it holds more than {MOST_ITEMS} items")
+        if not below:
+            return
+        level, count = below, count + len(below)
+    raise TypeError(f"it is nested deeper than {MOST_DEPTH} levels")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -213,6 +214,16 @@ def test_code_cannot_hand_over_more_than_json(play: PlayIt) -> None:
     code += "    try:\n        read_xs(each)\n    except Exception as error:\n        print(type(error).__name__)"
     observation = play(SORT, python(code), config=CODEACT).last.observation
     assert observation.count("TypeError") == 7
+
+
+def test_arguments_that_are_small_to_write_and_huge_to_read_are_refused_at_once(play: PlayIt) -> None:
+    started = time.process_time()
+    code = "x = [1]\nfor _ in range(30):\n    x = [x, x]\ny = []\ny.append(y)\nfor each in (x, y, [0] * 200_000):\n"
+    code += "    try:\n        read_xs(each)\n    except TypeError as error:\n        print(error)"
+    observation = play(SORT, python(code), config=CODEACT).last.observation
+    assert observation.count("read_xs takes JSON: it holds more than 100000 items") == 2
+    assert "nested deeper than 32 levels" in observation
+    assert time.process_time() - started < 5
 
 
 def test_a_session_that_ends_is_the_end_as_ever(play: PlayIt) -> None:
