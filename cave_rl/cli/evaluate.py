@@ -12,12 +12,14 @@ from rich.console import Console
 
 from cave_rl.cli import numbers, output
 from cave_rl.cli.doctor import versions
+from cave_rl.evaluation import protocols
 from cave_rl.evaluation.config import EvalConfig
-from cave_rl.evaluation.directory import RunDirectory, fresh
+from cave_rl.evaluation.directory import CONFIG, RunDirectory, fresh, load
 from cave_rl.evaluation.live import Live
 from cave_rl.evaluation.plan import Planned, plan
 from cave_rl.evaluation.players import Play, player, settled
 from cave_rl.evaluation.run import Outage, carry_out
+from cave_rl.semantic.protocols import ProtocolName
 from cave_rl.tasks import settings
 from cave_rl.tasks.settings import ConfigError
 from cave_rl.tasks.suite import SPLITS
@@ -38,6 +40,7 @@ KEYS = {
     "budget": "budget",
     "time": "time_s",
     "max_steps": "env.max_steps",
+    "protocol": "env.protocol",
     "style": "env.prompt.style",
     "examples": "env.prompt.examples",
     "concurrency": "concurrency",
@@ -79,6 +82,10 @@ def evaluate(
     budget: Annotated[int | None, typer.Option(help="Most tokens of an episode after its prompt.")] = None,
     time: Annotated[float | None, typer.Option(help="Most seconds that the messages of an episode may take.")] = None,
     max_steps: Annotated[int | None, typer.Option(help="Messages before a turn is judged. [default: 8]")] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(help="How actions are written: cave, codeact, json; some with commas between them, or all."),
+    ] = None,
     style: Annotated[str | None, typer.Option(help="Prompt style: cave, or compact for small models.")] = None,
     examples: Annotated[int | None, typer.Option(help="Few-shot examples to show. [default: 0]")] = None,
     dtype: Annotated[str | None, typer.Option(help="Of a checkpoint's weights: auto, float32, ...")] = None,
@@ -100,6 +107,7 @@ def evaluate(
 
     Examples:
         cave-rl eval Types-v0 --model gold
+        cave-rl eval Tools-v0 --model gold --protocol all --max-steps 40
         cave-rl eval Types-v0 --model http://127.0.0.1:8000/v1 -n 200 -r 8 sampling.top_p=0.95
         cave-rl eval --resume outputs/Types-v0--gold--20260101-120000
         cave-rl eval Types-v0 --model outputs/quickstart/adapter --tag core --style compact --examples 3 --max-steps 1
@@ -108,33 +116,84 @@ def evaluate(
     console = Console(stderr=as_json)
     if resume and (where or config):
         raise ConfigError("--resume goes on with the run as it is: --output and --config cannot be given")
-    run, planned, play = _resumed(resume, suites or [], given) if resume else _new(where, config, suites or [], given)
+    names = protocols.chosen(protocol) if protocol else []
+    if len(names) > 1:
+        del given["env.protocol"]
+        asked = settled(_asked(config, suites or [], given))
+        for name in names:
+            _prepared(protocols.of_protocol(asked, name))
+        path = where or fresh(asked, Path("outputs"))
+        protocols.begin(path, asked, names)
+        told = _together(path, asked, names, console)
+    elif resume and (together := protocols.begun(resume)):
+        if suites or given:
+            raise ConfigError("--resume goes on with the comparison as it is: nothing else can be given")
+        told = _together(resume, *together, console)
+    else:
+        opened = _resumed(resume, suites or [], given) if resume else _new(where, config, suites or [], given)
+        path = opened[0].path
+        told = _carried_out(*opened, console)
+        if not as_json:
+            console.print(numbers.table(told))
+            console.print(f"kept in {path}", markup=False, highlight=False, soft_wrap=True)
+        _tell_faults(path, told)
+    if as_json:
+        output.as_json(told)
+
+
+def _together(path: Path, asked: EvalConfig, names: list[ProtocolName], console: Console) -> dict[str, Any]:
+    """Carries out one run a protocol, or goes on with it; their comparison."""
+    found: dict[ProtocolName, tuple[list[dict[str, Any]], dict[str, Any]]] = {}
+    for name in names:
+        below = path / name
+        config = protocols.of_protocol(asked, name)
+        run = RunDirectory.resume(below) if (below / CONFIG).is_file() else RunDirectory.create(below, config)
+        summary = _carried_out(run, *_prepared(config), console, path)
+        found[name] = load(below)[1], summary
+        _tell_faults(below, summary)
+    told = protocols.side_by_side(asked, found)
+    protocols.finish(path, told)
+    console.print(numbers.protocol_table(told))
+    for line in numbers.protocol_notes(told):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    console.print(f"kept in {path}", markup=False, highlight=False, soft_wrap=True)
+    return told
+
+
+def _carried_out(
+    run: RunDirectory, planned: list[Planned], play: Play, console: Console, whole: Path | None = None
+) -> dict[str, Any]:
+    """Carries out a run; its summary. `whole` is the comparison that it is a part of."""
     with run:
         try:
             with Live(console, run.config.label) as live:
-                summary = carry_out(run, planned, play, versions=versions(), begun=live.begun, progress=live.progress)
+                return carry_out(run, planned, play, versions=versions(), begun=live.begun, progress=live.progress)
         except (KeyboardInterrupt, Outage) as stopped:
             told = f"{stopped}\n" if isinstance(stopped, Outage) else ""
-            typer.echo(f"cave-rl: {told}stopped; cave-rl eval --resume {run.path} goes on", err=True)
+            typer.echo(f"cave-rl: {told}stopped; cave-rl eval --resume {whole or run.path} goes on", err=True)
             raise typer.Exit(1 if isinstance(stopped, Outage) else 130) from None
-        rows = run.rows()
-    if as_json:
-        output.as_json(summary)
-    else:
-        console.print(numbers.table(summary))
-    console.print(f"kept in {run.path}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _tell_faults(path: Path, summary: dict[str, Any]) -> None:
     if summary["faults"]:
-        first = next(row["fault"] for row in rows if row["fault"] is not None)
+        first = next(row["fault"] for row in load(path)[1] if row["fault"] is not None)
         told = f"{summary['faults']} of {summary['rollouts']} episodes failed on our side, the first by {first}"
         typer.echo(f"cave-rl: {told}", err=True)
-    if summary["faults"] == summary["rollouts"]:
-        raise typer.Exit(1)
+        if summary["faults"] == summary["rollouts"]:
+            raise typer.Exit(1)
 
 
 def _new(
     where: Path | None, config: Path | None, arguments: list[str], given: dict[str, Any]
 ) -> tuple[RunDirectory, list[Planned], Play]:
     """A run from its options. Its directory is made last: what is wrong with a request leaves nothing behind."""
+    parsed = settled(_asked(config, arguments, given))
+    planned, play = _prepared(parsed)
+    return RunDirectory.create(where or fresh(parsed, Path("outputs")), parsed), planned, play
+
+
+def _asked(config: Path | None, arguments: list[str], given: dict[str, Any]) -> EvalConfig:
+    """The configuration that the options ask for."""
     data = settings.read(config) if config else {}
     named = [each for each in arguments if "=" not in each]
     if named:
@@ -147,9 +206,7 @@ def _new(
     if not data.get("suites") or "model" not in data:
         wanted = "which model" if data.get("suites") else "which suite"
         raise ConfigError(f"say {wanted}: cave-rl eval Types-v0 --model gold")
-    parsed = settled(settings.parse(EvalConfig, data))
-    planned, play = _prepared(parsed)
-    return RunDirectory.create(where or fresh(parsed, Path("outputs")), parsed), planned, play
+    return settings.parse(EvalConfig, data)
 
 
 def _resumed(path: Path, arguments: list[str], given: dict[str, Any]) -> tuple[RunDirectory, list[Planned], Play]:
@@ -168,7 +225,7 @@ def _resumed(path: Path, arguments: list[str], given: dict[str, Any]) -> tuple[R
 
 def _prepared(config: EvalConfig) -> tuple[list[Planned], Play]:
     """The episodes of a run, and what plays them: all that may be wrong with a configuration is found here."""
-    config.env.prompt.build()
+    config.env.build_prompt()
     planned = plan(config)
     if config.model.kind == "checkpoint":
         from cave_rl.cli import checkpoints

@@ -7,7 +7,8 @@ from typing import Any
 
 from rich.table import Table
 
-from cave_rl.evaluation.statistics import Estimate
+from cave_rl.evaluation.protocols import AUTHORED
+from cave_rl.evaluation.statistics import Difference, Estimate
 
 
 def table(summary: dict[str, Any]) -> Table:
@@ -24,6 +25,8 @@ def table(summary: dict[str, Any]) -> Table:
 
 
 def _lines(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    if summary.get("left_out"):
+        yield "left out", f"{len(summary['left_out'])} tasks that protocol {summary['protocol']} cannot put"
     if summary["no_verdict"] is not None:
         yield "all", f"no verdict: {summary['no_verdict']}"
     yield "all (95 % interval over tasks)", estimate(summary["success"])
@@ -46,6 +49,42 @@ def _lines(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if summary["retries"]:
         yield "requests sent again after", counts(summary["retries"])
     yield "faults (left out)", counts(summary["faults_by_type"]) or "0"
+
+
+def protocol_table(found: dict[str, Any]) -> Table:
+    """A comparison of protocols as a table for the terminal. Tokens and steps are means of an episode."""
+    drawn = Table(title=found["label"])
+    drawn.add_column("")
+    sides = found["protocols"]
+    for name in sides:
+        drawn.add_column(name, justify="right")
+    drawn.add_row("solved", *(estimate(each["success"]) for each in sides.values()))
+    drawn.add_row("steps", *(_count(each["steps"], 2) for each in sides.values()))
+    for kind, told in (("sent", "prompt tokens, all requests"), ("completion", "written"), ("total", "tokens in all")):
+        drawn.add_row(told, *(_count(each["tokens"][kind], 0) for each in sides.values()))
+    drawn.add_row("ended by", *(counts(each["stops"]) for each in sides.values()))
+    return drawn
+
+
+def protocol_notes(found: dict[str, Any]) -> Iterator[str]:
+    """What must be said with it."""
+    if found["authored"]:
+        yield AUTHORED
+    equal = found["equal"]
+    limits = f"{equal['max_steps']} steps a turn, {equal['observation_chars']} characters an observation"
+    yield f"{found['tasks']} tasks; at most {limits}"
+    left = found["left_out"]
+    if left["tasks"]:
+        which = ", ".join(f"{name} {count}" for name, count in left["by_protocol"].items() if count)
+        families = counts(left["families"])
+        yield f"left out of all sides: {left['tasks']} tasks that a protocol cannot put ({which}): {families}"
+    for name, each in found["differences"].items():
+        values = {key: float("nan") if each[key] is None else each[key] for key in ("mean", "low", "high")}
+        yield f"solved, {name}: {Difference(**values, n=each['n'], clusters=each['clusters'])}"
+
+
+def _count(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:,.{digits}f}"
 
 
 def estimate(found: dict[str, Any] | None) -> str:

@@ -1,7 +1,7 @@
 """A client of OpenAI-compatible APIs: chat completions, and completions of token ids.
 
 It sends a request, sends it again where its error may pass, and gives back what matters of the answer. It knows
-nothing of episodes. Not covered: streaming, tools, images.
+nothing of episodes. Not covered: streaming, images.
 
     async with Client("http://127.0.0.1:8000/v1") as client:
         completion = await client.chat([{"role": "user", "content": "Hello"}], model="smol", max_tokens=20)
@@ -10,6 +10,7 @@ nothing of episodes. Not covered: streaming, tools, images.
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import time
 from collections.abc import Sequence
@@ -42,6 +43,7 @@ class Completion:
 
     Attributes:
         text: what the model wrote; reasoning that the endpoint keeps apart is not in it.
+        calls: of functions that a request offered as `tools`: name, and arguments as the text that the model wrote.
         finish: why it stopped: `stop`, `length`, ...
         ids: its tokens, where the endpoint tells.
         prompt_ids: the tokens of the prompt, where the endpoint tells.
@@ -60,6 +62,7 @@ class Completion:
     model: str = ""
     seconds: float = 0.0
     retries: tuple[str, ...] = ()
+    calls: tuple[tuple[str, str], ...] = ()
 
 
 class Client:
@@ -209,6 +212,7 @@ def _completion(data: Any, seconds: float, retries: tuple[str, ...]) -> Completi
         choice = data["choices"][0]
         message = choice.get("message", choice)  # of a chat; a completion has its text right there
         text = message.get("content", message.get("text"))
+        calls = tuple(map(_called, message.get("tool_calls") or ()))
         finish = choice.get("finish_reason") or "stop"
         usage = data.get("usage") or {}
     except (KeyError, IndexError, TypeError, AttributeError) as error:
@@ -227,7 +231,16 @@ def _completion(data: Any, seconds: float, retries: tuple[str, ...]) -> Completi
         model=str(data.get("model") or ""),
         seconds=seconds,
         retries=retries,
+        calls=calls,
     )
+
+
+def _called(call: Any) -> tuple[str, str]:
+    """A call of a function: most endpoints give its arguments as text, some as an object."""
+    name, arguments = call["function"]["name"], call["function"].get("arguments") or "{}"
+    if not isinstance(name, str):
+        raise TypeError("a call has a name")
+    return name, arguments if isinstance(arguments, str) else json.dumps(arguments)
 
 
 def _ids(found: Any) -> list[int] | None:

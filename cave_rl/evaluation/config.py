@@ -37,7 +37,9 @@ class ModelPart(_Part):
     )
     served: str | None = Field(None, description="the model's name at its endpoint; the endpoint is asked if left out")
     tokenizer: str | None = Field(
-        None, description="for an endpoint: prompts go to /v1/completions as token ids of this hub name or directory"
+        None,
+        description="for an endpoint: prompts go to /v1/completions as token ids of this hub name or directory; for "
+        "gold, noop and random: what counts their tokens",
     )
     backend: Literal["auto", "transformers", "vllm"] = Field(
         "auto", description="what runs a checkpoint; auto is vLLM where it is installed"
@@ -126,13 +128,25 @@ class EvalConfig(_Part):
     def _with_digests(cls, given: Any) -> Any:
         return {"digests": True, **given} if isinstance(given, dict) else given
 
+    @model_validator(mode="before")
+    @classmethod
+    def _calls_of_the_endpoint(cls, given: Any) -> Any:
+        """Where an endpoint is asked by chat, its own form of calls is what its model was trained on."""
+        env, model = (given.get("env"), given.get("model")) if isinstance(given, dict) else (None, None)
+        if isinstance(env, dict) and isinstance(model, dict) and env.get("protocol") == "json" and "calls" not in env:
+            asked = str(model.get("name", "")).startswith(("http://", "https://")) and model.get("tokenizer") is None
+            return {**given, "env": {**env, "calls": "native" if asked else "text"}}
+        return given
+
     @model_validator(mode="after")
     def _told_apart(self) -> Self:
         twice = sorted({name for name in self.suites if self.suites.count(name) > 1})
         if twice:
             raise ValueError(f"suite {twice[0]!r} is asked for twice")
-        if self.model.tokenizer is not None and self.model.kind != "endpoint":
-            raise ValueError("model.tokenizer is for endpoints; a checkpoint has its own")
+        if self.model.tokenizer is not None and self.model.kind not in ("endpoint", "policy"):
+            raise ValueError("model.tokenizer is for endpoints, gold, noop and random; a checkpoint has its own")
+        if self.env.calls == "native" and (self.model.kind != "endpoint" or self.model.tokenizer is not None):
+            raise ValueError("env.calls: native is for endpoints that are asked by chat; all else writes calls as text")
         if self.budget is not None and self.model.kind in ("policy", "callable"):
             raise ValueError(f"budget bounds tokens, and nobody counts those of {self.model.name}")
         if self.time_s is not None and self.model.kind == "checkpoint":
@@ -143,7 +157,8 @@ class EvalConfig(_Part):
     def label(self) -> str:
         """What is evaluated, on what."""
         model = self.model.short if self.model.kind == "endpoint" else self.model.name
-        return f"{' '.join(self.suites)} {self.split} {model}"
+        protocol = "" if self.env.protocol == "cave" else f" {self.env.protocol}"
+        return f"{' '.join(self.suites)} {self.split} {model}{protocol}"
 
     def measured(self) -> dict[str, Any]:
         """What must be the same for a run to go on."""

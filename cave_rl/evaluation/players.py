@@ -17,6 +17,7 @@ from cave_rl.evaluation.config import EvalConfig
 from cave_rl.evaluation.evaluate import Player
 from cave_rl.evaluation.plan import Planned
 from cave_rl.rollouts.chat import Chat
+from cave_rl.rollouts.experts import expert
 from cave_rl.rollouts.messages import POLICIES, randomly
 from cave_rl.rollouts.play import Rollout
 from cave_rl.rollouts.stream import Writer, play_one, play_stream
@@ -51,9 +52,11 @@ def player(config: EvalConfig) -> Play:
         threads = ThreadPoolExecutor(min(config.concurrency, MOST_THREADS), thread_name_prefix="policy")
         writer = ByFunction(function, threads)
         return streamed(lambda key: writer, config)
+    chat = _chat(config)
     if config.model.name == "random":
-        return streamed(lambda key: ByPolicy(randomly(random.Random(f"{config.seed}/{key}"))), config)
-    scripted = ByPolicy(POLICIES[config.model.name])
+        return streamed(lambda key: ByPolicy(randomly(random.Random(f"{config.seed}/{key}")), chat), config)
+    policy = expert(config.env.protocol) if config.model.name == "gold" else POLICIES[config.model.name]
+    scripted = ByPolicy(policy, chat)
     return streamed(lambda key: scripted, config)
 
 
@@ -115,7 +118,7 @@ async def _ask(config: EvalConfig, items: Sequence[Planned], begin: Begin, tell:
             limit_field=config.endpoint.limit_field,
             extra=config.sampling.extra,
         )
-        chat = Chat(_tokenizer(model.tokenizer), role=config.env.prompt.observation_role) if model.tokenizer else None
+        chat = _chat(config)
 
         def write(key: str) -> Writer:
             return ByChat(asking, key) if chat is None else ByIds(asking, chat, key)
@@ -156,6 +159,12 @@ async def _context(client: Client, served: str) -> int | None:
         return (await client.models()).get(served)
     except ProviderError:
         return None
+
+
+def _chat(config: EvalConfig) -> Chat | None:
+    """The chat of the tokenizer that a configuration names; None where it names none."""
+    name = config.model.tokenizer
+    return None if name is None else Chat(_tokenizer(name), role=config.env.prompt.observation_role)
 
 
 def _tokenizer(name: str) -> Any:

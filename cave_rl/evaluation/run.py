@@ -10,6 +10,7 @@ from cave_rl.confinement import Confinement
 from cave_rl.evaluation.directory import RunDirectory
 from cave_rl.evaluation.plan import Planned
 from cave_rl.evaluation.players import Play
+from cave_rl.evaluation.protocols import inexpressible
 from cave_rl.evaluation.summary import summarise
 from cave_rl.rollouts.play import Rollout
 from cave_rl.rollouts.traces import record
@@ -56,7 +57,6 @@ def carry_out(
     changed = run.note(versions, planned)
     kept = [row for row in run.rows() if row["fault"] is None]
     done = {row["key"] for row in kept}
-    begun(len(planned), kept, changed)
     in_a_row = 0
 
     def tell(item: Planned, rollout: Rollout) -> None:
@@ -68,15 +68,20 @@ def carry_out(
         if in_a_row >= config.endpoint.give_up_after:
             raise Outage(f"{in_a_row} episodes in a row failed on the model's side, the last by {row['fault']}")
 
-    rest = [item for item in planned if item.key not in done]
     with Pool(Confinement(require=config.confinement, memory_mb=config.memory_mb)) as pool:
+        left_out = inexpressible(planned, pool, config)
+        put = [item for item in planned if item.task.id not in left_out]
+        begun(len(put), kept, changed)
+        rest = [item for item in put if item.key not in done]
 
         def begin(item: Planned) -> Episode:
             return Episode(item.task, pool=pool, config=config.env, seed=config.seed, examples=item.examples)
 
         if rest:
             play(rest, begin, tell)
-    summary = summarise(run.rows(), config.label, len(planned))
+    summary = summarise(run.rows(), config.label, len(put))
+    if config.env.protocol != "cave":
+        summary |= {"protocol": config.env.protocol, "left_out": left_out}
     run.finish(summary)
     return summary
 

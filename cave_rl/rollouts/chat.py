@@ -50,6 +50,10 @@ class Chat:
         """
         return observation_suffix(self.render, defuse(observation, self._special), self.eos_ids, role or self._role)
 
+    def message(self, text: str) -> list[int]:
+        """Token ids of a message that was written as text, closed."""
+        return [*self._tokenizer.encode(text, add_special_tokens=False), self._tokenizer.eos_token_id]
+
     def text(self, ids: Sequence[int]) -> tuple[str, bool]:
         """A message's text, and whether it was closed by an end-of-turn token (else the token limit cut it)."""
         closed = bool(ids) and ids[-1] in self.eos_ids

@@ -9,6 +9,7 @@ the last one counts: `latest`. A line is an object; what it holds, in schema 2:
 | key          | names the episode in its run: `Types-v0/test/sort_list/0#3`; absent in training                     |
 | split, index | where the suite has the task: `suite.task(split, family, index)`; absent in training                |
 | rollout      | its number among those of the task, from 0; absent in training                                      |
+| protocol     | how actions were written, where that is not `cave`                                                  |
 | seed         | the environment's                                                                                   |
 | suite, family, task, tags, difficulty | of the task; `task` is its id, `family/content`                            |
 | task_seed    | what its family was given to make it                                                                |
@@ -40,7 +41,7 @@ A step:
 | turn, step   | the turn's index from 0; the message's number in the episode from 1                                 |
 | outcome      | as in `outcomes`; of a host event `event: ok` and the like                                          |
 | message      | its index in `messages`; null for an event, and for a cut message that had no room at all           |
-| code         | the cell, also one that was refused; null where there is none                                       |
+| code         | the cell, also one that was refused, or the calls of protocol `json`; null where there is none      |
 | observation  | what the model was told of it (the next turn's query left out)                                      |
 | state        | digests of what the process claims its variables are, afterwards: name -> 12 hex digits; null where |
 |              | none was taken (`env.digests` takes one after every cell)                                           |
@@ -69,8 +70,10 @@ def record(rollout: Rollout, /, **extra: Any) -> dict[str, Any]:
     """One rollout as plain data; `extra` adds fields of the caller's."""
     episode = rollout.episode
     task = episode.task
+    protocol = episode.config.protocol
     return {
         "schema": SCHEMA,
+        **({} if protocol == "cave" else {"protocol": protocol}),
         **extra,
         "seed": episode.seed,
         "suite": task.suite,

@@ -16,6 +16,7 @@ from cave_rl.rollouts.backends import Sampling
 from cave_rl.rollouts.calls import Call, used
 from cave_rl.rollouts.chat import Chat
 from cave_rl.rollouts.messages import Policy
+from cave_rl.rollouts.native import from_api, to_api
 from cave_rl.rollouts.play import Rollout, add, follow
 from cave_rl.rollouts.stream import PolicyError, Written
 from cave_rl.semantic.prompt import Message
@@ -32,12 +33,27 @@ OVER = Written("", closed=False, stop="context")
 
 @dataclass(frozen=True)
 class ByPolicy:
-    """Messages by a `Policy`: gold, doing nothing, anything that sees the episode."""
+    """Messages by a `Policy`: gold, doing nothing, anything that sees the episode.
+
+    Attributes:
+        policy: writes them.
+        chat: counts tokens, as those of a model with this chat; None counts none.
+    """
 
     policy: Policy
+    chat: Chat | None = None
 
     async def write(self, rollout: Rollout, observation: str) -> Written:
-        return Written(self.policy(rollout.episode))
+        text = self.policy(rollout.episode)
+        if self.chat is None:
+            return Written(text)
+        if not rollout.prompt_ids:
+            rollout.prompt_ids = self.chat.opening(rollout.episode.messages)
+        else:
+            follow(rollout, observation, self.chat, None)
+        ids = self.chat.message(text)
+        add(rollout, ids, None)
+        return Written(text, tokens=len(ids))
 
 
 @dataclass(frozen=True)
@@ -105,6 +121,8 @@ class Asking:
 class ByChat:
     """Messages by chat completions. The endpoint makes the prompt of the chat, by its own template.
 
+    Where the episode's calls are native, its functions go as the request's `tools`, and calls in the API's own form.
+
     Attributes:
         asking: how it is asked.
         key: names the episode, for the seeds of its requests.
@@ -114,17 +132,25 @@ class ByChat:
     key: str = ""
 
     async def write(self, rollout: Rollout, observation: str) -> Written:
-        asking, messages = self.asking, rollout.episode.messages
+        asking, episode = self.asking, rollout.episode
+        messages: list[Any] = episode.messages
+        offered: dict[str, Any] = {}
+        if episode.config.calls == "native":
+            exchange, turns = episode.exchange, enumerate(episode.task.turns[: episode.turn + 1])
+            messages = to_api(messages, [exchange.query(at, turn.query) for at, turn in turns])
+            offered = {"tools": [tool.schema() for tool in exchange.tools]}
         room = _room(rollout, asking)
         if room <= 0:
             return FULL
-        body = asking.body(self.key, len(rollout.calls), room)
+        body = {**offered, **asking.body(self.key, len(rollout.calls), room)}
         completion = await _asked(lambda body: asking.client.chat(messages, **body), body, asking.limit_field)
         if completion is None:
             return OVER
         _note(rollout, completion)
         over = asking.budget is not None and (_used(rollout) > asking.budget)
-        return Written(completion.text, completion.finish != "length" and not over, completion.completion_tokens or 0)
+        closed = completion.finish != "length" and not over
+        text = from_api(completion) if offered else completion.text
+        return Written(text, closed, completion.completion_tokens or 0)
 
 
 @dataclass(frozen=True)

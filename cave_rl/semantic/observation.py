@@ -150,7 +150,12 @@ def stopped(
 
 
 def malformed(
-    parsed: Parsed | Malformed, *, language: str = "python", fences: int | None = None, texts: Texts | None = None
+    parsed: Parsed | Malformed,
+    *,
+    language: str = "python",
+    fences: int | None = None,
+    found: str = "",
+    texts: Texts | None = None,
 ) -> str:
     """Teach what was wrong with a malformed message.
 
@@ -158,15 +163,16 @@ def malformed(
         parsed: what `parse` returned, or the reason alone.
         language: the language of code blocks.
         fences: how many blocks there were, if known; `Parsed` does.
+        found: what was wrong, where that is not the block's language.
         texts: the texts of a style; `cave` if left out.
     """
     texts = _texts(texts)
-    found = ""
+    found = _short(found)
     if isinstance(parsed, Parsed):
         if parsed.reason is None:
             raise ValueError(f"the message is not malformed: its action is {parsed.action.value!r}")
         fences = parsed.fences if fences is None else fences
-        found = clip(sanitize(parsed.language or ""), 40, _dots)[0]
+        found = found or clip(sanitize(parsed.language or ""), 40, _dots)[0]
         reason = parsed.reason
     else:
         reason = Malformed(parsed)

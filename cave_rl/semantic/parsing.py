@@ -22,8 +22,9 @@ import enum
 import functools
 import re
 from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["THINKING_TAGS", "Action", "Malformed", "Parsed", "fenced", "parse"]
+__all__ = ["THINKING_TAGS", "Action", "Malformed", "Parsed", "ToolCall", "block", "fenced", "parse"]
 
 THINKING_TAGS: tuple[tuple[str, str], ...] = (("<think>", "</think>"), ("<thinking>", "</thinking>"))
 LANGUAGES = frozenset({"", "python", "py", "python3", "ipython", "ipython3"})
@@ -33,12 +34,13 @@ class Action(enum.StrEnum):
     """What a message does."""
 
     CODE = "code"
+    CALLS = "calls"
     ANSWER = "answer"
     MALFORMED = "malformed"
 
 
 class Malformed(enum.StrEnum):
-    """Why a message is neither a code block nor an answer."""
+    """Why a message is neither a code block nor an answer. The last three are of protocols without live objects."""
 
     UNCLOSED_THINKING = "unclosed_thinking"
     UNCLOSED_FENCE = "unclosed_fence"
@@ -46,6 +48,17 @@ class Malformed(enum.StrEnum):
     WRONG_LANGUAGE = "wrong_language"
     MISPLACED_FENCE = "misplaced_fence"
     TOOL_CALL_MARKUP = "tool_call_markup"
+    CODE_BLOCK = "code_block"
+    BAD_CALL = "bad_call"
+    CONTRACT = "contract"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call of a function, as a message of the protocol `json` writes it: its name, its arguments by name."""
+
+    name: str
+    arguments: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +75,7 @@ class Parsed:
         thinking: the text of the thinking sections, tags left out.
         language: the info word of the first fence, as written, or None if there is no fence.
         fences: how many fences there were, an unclosed one included.
+        calls: the calls if `action` is `calls`.
     """
 
     action: Action
@@ -72,6 +86,7 @@ class Parsed:
     thinking: str = ""
     language: str | None = None
     fences: int = 0
+    calls: tuple[ToolCall, ...] = ()
 
     @property
     def answer(self) -> str | None:
@@ -114,6 +129,12 @@ def parse(
         language=fences[0].language if fences else None,
         fences=len(fences),
     )
+
+
+def block(message: str) -> str:
+    """The content of the first fence of a message, whatever its language; empty if there is none."""
+    fences = _scan(message, THINKING_TAGS, None).fences
+    return fences[0].code if fences else ""
 
 
 def fenced(code: str, language: str = "python") -> str:

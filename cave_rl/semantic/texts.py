@@ -59,6 +59,15 @@ KEYS: Mapping[str, frozenset[str]] = {
     "state.lost": frozenset(),
 }
 
+# Texts that only protocols without live objects need: a prompt file may lack them.
+MORE_KEYS: Mapping[str, frozenset[str]] = {
+    "contract": frozenset({"query", "contract"}),
+    "call": frozenset({"name", "result"}),
+    "malformed.code_block": frozenset({"language", "found", "count"}),
+    "malformed.bad_call": frozenset({"language", "found", "count"}),
+    "malformed.contract": frozenset({"language", "found", "count"}),
+}
+
 _PLACEHOLDER = re.compile(r"\$(?:(?P<escaped>\$)|(?P<name>[A-Za-z_]\w*)|(?P<bad>))")
 
 
@@ -68,7 +77,7 @@ class PromptFileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """The texts of one style, by dotted key (see `KEYS`)."""
+    """The texts of one style, by dotted key (see `KEYS`, and `MORE_KEYS` for those that may be missing)."""
 
     style: str
     texts: Mapping[str, str]
@@ -84,6 +93,8 @@ class Texts:
 
         A line whose placeholders are all empty disappears. Where a line is indented, so is what it brings in.
         """
+        if key in MORE_KEYS and key not in self.texts:
+            raise PromptFileError(f"style {self.style!r} lacks the text {key!r}, which its protocol needs")
         lines: list[str] = []
         for line in self.texts[key].split("\n"):
             names = [match["name"] for match in _PLACEHOLDER.finditer(line) if match["name"]]
@@ -164,15 +175,16 @@ def _flat(tree: Mapping[str, object], prefix: str) -> dict[str, str]:
 
 
 def _check_text(style: str, key: str, text: object) -> None:
-    if key not in KEYS:
-        raise PromptFileError(f"style {style!r} has an unknown text {key!r}{nearest(key, KEYS)}")
+    known = {**KEYS, **MORE_KEYS}
+    if key not in known:
+        raise PromptFileError(f"style {style!r} has an unknown text {key!r}{nearest(key, known)}")
     if not isinstance(text, str):
         raise PromptFileError(f"text {key!r} of style {style!r} must be a string, got {type(text).__name__}")
     for match in _PLACEHOLDER.finditer(text):
         if match["bad"] is not None:
             raise PromptFileError(f"text {key!r} of style {style!r} has a lone $; write $$ for a dollar sign")
-        if match["name"] and match["name"] not in KEYS[key]:
-            allowed = ", ".join("$" + name for name in sorted(KEYS[key])) or "none"
+        if match["name"] and match["name"] not in known[key]:
+            allowed = ", ".join("$" + name for name in sorted(known[key])) or "none"
             raise PromptFileError(f"text {key!r} of style {style!r} uses ${match['name']}; it may use: {allowed}")
 
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from cave_rl.rewards.compose import RewardRules
 from cave_rl.runtime.result import Limits
 from cave_rl.runtime.rules import AttributeRule, CodeRules, FunctionRule, ImportRule, RegexRule, Violation
 from cave_rl.semantic.prompt import Prompt
+from cave_rl.semantic.protocols import ProtocolName, protocol_of
 
 
 class PromptConfig(BaseModel):
@@ -32,10 +33,10 @@ class PromptConfig(BaseModel):
     instructions: str = Field("", description="your own words, for the system text")
     shapes: bool = Field(False, description="whether descriptions tell lengths, shapes and dtypes")
 
-    def build(self) -> Prompt:
-        """The prompt."""
+    def build(self, style: str | None = None) -> Prompt:
+        """The prompt; in another style than the configured one where that is given."""
         return Prompt(
-            style=self.style,
+            style=style or self.style,
             observation_role=self.observation_role,
             system_role=self.system_role,
             overrides=self.overrides,
@@ -87,6 +88,12 @@ class EpisodeConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
+    protocol: ProtocolName = Field(
+        "cave", description="how actions are written: cave, or codeact or json to compare with"
+    )
+    calls: Literal["text", "native"] = Field(
+        "text", description="json: whether calls are written in the prompt's own markup, or are those of the chat API"
+    )
     max_steps: int = Field(8, ge=1, description="messages before a turn is judged as it stands")
     observation_chars: int = Field(5000, ge=1, description="longest observation of a cell's output")
     checkpoint: bool = Field(False, description="fork before each cell; go back there if it kills the runtime")
@@ -107,6 +114,23 @@ class EpisodeConfig(BaseModel):
         if not isinstance(given, Mapping):
             raise ValueError(f"must be a mapping of deny lists ({', '.join(RulesConfig.model_fields)}), or CodeRules")
         return RulesConfig.model_validate(given)
+
+    @model_validator(mode="after")
+    def _fits_its_protocol(self) -> Self:
+        if self.protocol != "cave" and self.checkpoint:
+            raise ValueError(
+                f"checkpoint is of protocol cave: in {self.protocol} no cell of a model runs in its runtime"
+            )
+        if self.protocol != "cave" and self.prompt.examples:
+            raise ValueError(f"prompt.examples show code on live objects, which protocol {self.protocol} has not")
+        if self.calls == "native" and self.protocol != "json":
+            raise ValueError(f"calls: native is of protocol json, not {self.protocol}")
+        return self
+
+    def build_prompt(self) -> Prompt:
+        """The prompt, in its protocol."""
+        protocol = protocol_of(self.protocol)
+        return self.prompt.build(protocol.style(self.prompt.style, native=self.calls == "native"))
 
     def but(self, **changes: Any) -> EpisodeConfig:
         """A copy with some fields replaced, validated."""

@@ -22,6 +22,9 @@ What each message comes to:
 | cut by the token limit          | cut           | no       | ends                        | truncated              |
 | anything, when our side fails   | fault         | -        | unscorable: `info["fault"]` | truncated              |
 
+In a protocol without live objects (`cave_rl.semantic.protocols`) an answer that does not keep its contract is
+malformed, and `ok`, `error` and the like tell of calls, or of a cell in the model's own session.
+
 Every step but those that end a turn has reward 0; that one has the turn's share of the episode reward. Step rewards
 sum to the episode reward. A fault's reward is 0.0 only because Gymnasium wants a number: whoever trains must leave
 such episodes out.
@@ -47,10 +50,14 @@ from cave_rl.runtime.result import CellResult, Outcome
 from cave_rl.runtime.runtime import Runtime, Snapshot, ThreadsAlive
 from cave_rl.runtime.template import Template
 from cave_rl.semantic import observation
-from cave_rl.semantic.parsing import Action, parse
+from cave_rl.semantic.parsing import Action, Parsed
 from cave_rl.semantic.prompt import Message
+from cave_rl.semantic.protocols import protocol_of
+from cave_rl.semantic.tools import tools_of
 from cave_rl.tasks.config import EpisodeConfig
-from cave_rl.tasks.opening import opening
+from cave_rl.tasks.exchange import Exchange, exchange_steps, shown
+from cave_rl.tasks.expressing import express_steps
+from cave_rl.tasks.opening import opening, text_opening
 from cave_rl.tasks.task import Task, Turn, named
 
 _TOLD_BYTES = 4096
@@ -123,7 +130,9 @@ class Episode:
         self.tokens = 0
         self._pool = pool
         self._examples = examples
-        self._prompt = config.prompt.build()
+        self._prompt = config.build_prompt()
+        self._protocol = protocol_of(config.protocol)
+        self._exchange: Exchange | None = None  # in place of live objects, where the protocol has none
         self._turn = _TurnState(0)
         self._tally = _Tally()
         self._paid = 0.0
@@ -143,6 +152,17 @@ class Episode:
         if self._runtime is None:
             raise RuntimeError("the episode has not begun: drive begin_steps() first")
         return self._runtime
+
+    @property
+    def exchange(self) -> Exchange:
+        """What there is in place of live objects, in a protocol that has none.
+
+        Raises:
+            RuntimeError: its protocol has them, or it has not begun.
+        """
+        if self._exchange is None:
+            raise RuntimeError(f"protocol {self._protocol.name} has live objects, or the episode has not begun")
+        return self._exchange
 
     @property
     def turn(self) -> int:
@@ -177,8 +197,8 @@ class Episode:
         """
         task = self.task
         template = yield from self._template_steps()
-        seeds = [_rollout_seed(f"{task.id}/{self.seed}{of}", self.config.key) for of in ("", "/hosted")]
-        self._runtime = yield from template.start_steps(seeds[0], companion_seed=seeds[1])
+        own, worlds, session = self._seeds()
+        self._runtime = yield from template.start_steps(own, companion_seed=worlds)
         try:  # before any hostile code has run
             self._known = yield from self.runtime.claim_steps(self._watched(len(task.turns)), self.config.limits)
         except RuntimeGone as gone:
@@ -186,8 +206,31 @@ class Episode:
         self._kept = set(self._known)
         yield from self._event_steps(task.turns[0])
         self.start = _digests(self._known)
-        self.messages = opening(task, self.config.prompt, self._examples)
+        if self._protocol.live:
+            self.messages = opening(task, self.config.prompt, self._examples)
+        else:
+            self._exchange = yield from exchange_steps(
+                task,
+                self.config,
+                self._prompt.texts,
+                pool=self._pool,
+                template=template,
+                runtime=self.runtime,
+                seeds=(own, worlds, session),
+            )
+            self.messages = text_opening(self.config, self._exchange, task.turns[0].query)
         return StepResult(self.messages[-1]["content"], 0.0, False, False, self._info("begun"))
+
+    def express_steps(self) -> Steps[None]:
+        """Looks whether the protocol can put the task, before anything is begun.
+
+        Raises:
+            Inexpressible: it cannot.
+            Fault: the task's gold failed.
+        """
+        if not self._protocol.live:
+            template = yield from self._template_steps()
+            yield from express_steps(self.task, template, self._seeds()[:2], tools_of(self.task.injected))
 
     def step_steps(self, message: str, *, cut: bool = False, tokens: int = 0) -> Steps[StepResult]:
         """Takes one message of the model.
@@ -230,10 +273,19 @@ class Episode:
         if self.over:
             raise RuntimeError("the episode is over: there is nothing to go on with")
         forks = yield from self.runtime.fork_steps(n, seed=seed)
-        return [self._branch(each, trusted) for each in forks]
+        exchanges: Sequence[Exchange | None] = [None] * n
+        if self._exchange is not None:
+            try:
+                exchanges = yield from self._exchange.fork_steps(forks, seed)
+            except BaseException:
+                for each in forks:
+                    each.close()
+                raise
+        return [self._branch(each, its, trusted) for each, its in zip(forks, exchanges, strict=True)]
 
-    def _branch(self, runtime: Runtime, trusted: bool) -> Episode:
+    def _branch(self, runtime: Runtime, exchange: Exchange | None, trusted: bool) -> Episode:
         twin = copy.copy(self)
+        twin._exchange = exchange
         twin.messages = [dict(message) for message in self.messages]  # type: ignore[misc]
         twin.scores, twin.trace = list(self.scores), list(self.trace)
         twin._turn = replace(self._turn)
@@ -253,7 +305,7 @@ class Episode:
     def close(self) -> None:
         """Ends its processes. May be called twice."""
         self.over = True
-        for process in (self._runtime, self._judge):
+        for process in (self._exchange, self._runtime, self._judge):
             if process is not None:
                 process.close()
 
@@ -267,7 +319,7 @@ class Episode:
         limited = turn.steps >= (spec.max_steps or self.config.max_steps)
         spoken = len(self.messages) - 1 if message or not cut else None
         state: dict[str, str] | None = None
-        parsed = parse(message)
+        parsed, problem = self._parse(message)
         cell: CellResult | None = None
         if cut:
             outcome, text, ends = "cut", "", True
@@ -276,20 +328,23 @@ class Episode:
         elif parsed.action is Action.MALFORMED:
             turn.malformed += 1
             self._tally.malformed += 1
-            outcome, text = "malformed", observation.malformed(parsed, texts=self._prompt.texts)
+            outcome, text = "malformed", observation.malformed(parsed, found=problem, texts=self._prompt.texts)
             ends = turn.malformed > 1
         else:
-            cell, text, state = yield from self._cell_steps(parsed.code or "", look=self.config.digests and not limited)
-            outcome, ends = cell.outcome.value, not self.runtime.alive
+            cell, text, state = yield from self._cell_steps(parsed, look=self.config.digests and not limited)
+            outcome, ends = cell.outcome.value, not self._alive
         self._tally.outcomes.append(outcome)
         noted = self._note(outcome, cell, self.runtime.calls[called:])
-        noted |= {"message": spoken, "code": parsed.code if cell else None, "observation": text, "state": state}
+        code = (parsed.code if parsed.code is not None else shown(parsed.calls)) if cell else None
+        noted |= {"message": spoken, "code": code, "observation": text, "state": state}
+        if problem:
+            noted["detail"] = problem
         if not (ends or limited):
             return self._observe(text, 0.0, False, False, self._info(outcome, cell))
         ruling, score = yield from self._judge_steps(spec, "" if cut else parsed.answer or "")
         self.scores.append(score)
         noted["state"] = _digests(self._known) if self.runtime.alive else None  # the claims that were judged
-        over = cut or not self.runtime.alive or turn.index + 1 == len(self.task.turns)
+        over = cut or not self._alive or turn.index + 1 == len(self.task.turns)
         reward = self._pay(over)
         info = self._info(outcome, cell, ruling)
         if over:
@@ -300,14 +355,34 @@ class Episode:
         following = self.task.turns[self._turn.index]
         yield from self._event_steps(following)
         yield from self._look_steps()
-        query = self._prompt.query_message(following.query)["content"]
+        asked = following.query if self._exchange is None else self._exchange.query(self._turn.index, following.query)
+        query = self._prompt.query_message(asked)["content"]
         role = self._prompt.observation_role if text else "user"
         return self._observe(f"{text}\n\n{query}" if text else query, reward, False, False, info, role)
 
-    def _cell_steps(self, code: str, *, look: bool) -> Steps[tuple[CellResult, str, dict[str, str] | None]]:
-        """Runs a cell; what became of it, the observation, and where asked for digests of the state it left."""
+    @property
+    def _alive(self) -> bool:
+        """Whether the model can go on acting."""
+        return self.runtime.alive and (self._exchange is None or self._exchange.alive)
+
+    def _parse(self, message: str) -> tuple[Parsed, str]:
+        """A message taken apart; and what is wrong with an answer that must keep a contract."""
+        parsed = self._protocol.parse(message)
+        return (parsed, "") if self._exchange is None else self._exchange.checked(self._turn.index, parsed)
+
+    def _act_steps(self, parsed: Parsed) -> Steps[CellResult]:
+        """Does what a message says, where it says it."""
+        if self._exchange is not None and parsed.action is Action.CALLS:
+            return (yield from self._exchange.calls_steps(parsed.calls))
+        where = self.runtime if self._exchange is None else self._exchange.session
+        assert where is not None, "a protocol without code has no message of code"
+        return (yield from where.execute_steps(parsed.code or "", self.config.limits))
+
+    def _cell_steps(self, parsed: Parsed, *, look: bool) -> Steps[tuple[CellResult, str, dict[str, str] | None]]:
+        """Runs a cell, or calls; what became of it, the observation, and if asked digests of the state it left."""
         texts, limit = self._prompt.texts, self.config.observation_chars
-        found = self.config.rules.check(code) if self.config.rules is not None else ()
+        rules = self.config.rules if parsed.action is Action.CODE else None
+        found = rules.check(parsed.code or "") if rules is not None else ()
         if found:
             self._tally.violations += 1
             return CellResult(Outcome.BLOCKED), observation.violations(found, texts=texts), None
@@ -315,7 +390,7 @@ class Episode:
         state: observation.StateKind = "kept"
         digests: dict[str, str] | None = None
         try:
-            cell = yield from self.runtime.execute_steps(code, self.config.limits)
+            cell = yield from self._act_steps(parsed)
             if not cell.outcome.alive:
                 state = "lost" if parked is None else (yield from self._restore_steps(parked))
             if look and self.runtime.alive:
@@ -402,6 +477,8 @@ class Episode:
 
     def _judge_steps(self, turn: Turn, answer: str) -> Steps[tuple[Ruling, float]]:
         try:
+            if self._exchange is not None:
+                yield from self._exchange.bind_steps(self._turn.index, answer)
             names = self._watched(self._turn.index + 1) | self._kept
             after = yield from self.runtime.claim_steps(names, self.config.limits)
         except RuntimeGone as gone:  # it claims nothing, not even that something is deleted
@@ -438,6 +515,12 @@ class Episode:
             earned = episode_reward([*self.scores, *unreached], weights)
         share, self._paid = earned - self._paid, earned
         return share
+
+    def _seeds(self) -> tuple[int, int, int]:
+        """Of the runtime, its World, and the model's own session."""
+        of = f"{self.task.id}/{self.seed}"
+        own, worlds, session = (_rollout_seed(f"{of}{part}", self.config.key) for part in ("", "/hosted", "/session"))
+        return own, worlds, session
 
     # --- telling ------------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from cave_rl.runtime.describe import describe_all
 from cave_rl.semantic.prompt import Example, Message
-from cave_rl.tasks.config import PromptConfig
+from cave_rl.tasks.config import EpisodeConfig, PromptConfig
+from cave_rl.tasks.exchange import Exchange
 from cave_rl.tasks.task import Task
 
 
@@ -24,3 +25,16 @@ def opening(task: Task, config: PromptConfig, examples: Sequence[Task] = ()) -> 
     ]
     descriptions = describe_all(task.injected, shapes=config.shapes)
     return config.build().opening(descriptions, task.turns[0].query, instructions=config.instructions, examples=shown)
+
+
+def text_opening(config: EpisodeConfig, exchange: Exchange, query: str) -> list[Message]:
+    """The chat before the first message in a protocol without live objects.
+
+    Args:
+        config: protocol, style and texts.
+        exchange: what there is in place of them.
+        query: what is asked first.
+    """
+    descriptions = [] if config.calls == "native" else [tool.describe() for tool in exchange.tools]
+    prompt = config.build_prompt()
+    return prompt.opening(descriptions, exchange.query(0, query), instructions=config.prompt.instructions)

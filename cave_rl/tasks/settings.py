@@ -6,7 +6,7 @@ An override takes a YAML value: `train.steps=50`, `suite.tags=[core]`.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -93,7 +93,12 @@ def parse(kind: type[M], data: dict[str, Any]) -> M:
 
 def dump(config: BaseModel) -> str:
     """A configuration as YAML, complete with its defaults."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+    return dump_data(config.model_dump(mode="json"))
+
+
+def dump_data(data: Mapping[str, Any]) -> str:
+    """Plain data as YAML."""
+    return yaml.safe_dump(dict(data), sort_keys=False)
 
 
 def _explain(kind: type[BaseModel], error: Any) -> str:

@@ -142,6 +142,12 @@ class TrainConfig(_Part):
         return self
 
     @model_validator(mode="after")
+    def _live_objects(self) -> Self:
+        if self.env.protocol != "cave":
+            raise ValueError(f"training is in protocol cave; {self.env.protocol} is there to be evaluated against")
+        return self
+
+    @model_validator(mode="after")
     def _costs_need_no_scale(self) -> Self:
         if self.env.reward.has_costs and self.train.scale_rewards != "none":
             raise ValueError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,6 +26,7 @@ class Reply:
         usage: whether tokens are told; a token is a character here.
         form: `whole`; `hang` never ends, `malformed` is no JSON, `cut` ends in its middle, `empty` has no choices.
         ids: token ids of the completion.
+        calls: of functions, with their arguments as text.
     """
 
     text: str = ""
@@ -35,6 +36,7 @@ class Reply:
     usage: bool = True
     form: str = "whole"
     ids: list[int] | None = None
+    calls: Sequence[tuple[str, str]] = ()
 
 
 Script = Callable[[str, Body, int], Reply]
@@ -134,6 +136,10 @@ def completion(body: Body, reply: Reply) -> Body:
     if "messages" in body:
         size = sum(len(message["content"]) for message in body["messages"])
         choice["message"] = {"role": "assistant", "content": reply.text}
+        if reply.calls:
+            functions = [{"name": name, "arguments": arguments} for name, arguments in reply.calls]
+            calls = [{"id": f"c{at}", "type": "function", "function": each} for at, each in enumerate(functions)]
+            choice["message"] |= {"content": reply.text or None, "tool_calls": calls}
     else:
         size = len(body["prompt"])
         choice["text"] = reply.text

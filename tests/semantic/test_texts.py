@@ -6,16 +6,23 @@ from pathlib import Path
 
 import pytest
 
-from cave_rl.semantic.texts import KEYS, PromptFileError, Texts, load_prompts
+from cave_rl.semantic.texts import KEYS, MORE_KEYS, PromptFileError, Texts, load_prompts
 
 CAVE = load_prompts().style("cave")
 
 
-def test_the_file_that_ships_has_both_styles_complete() -> None:
+def test_the_file_that_ships_has_both_styles_of_each_protocol_complete() -> None:
     styles = load_prompts().styles
-    assert sorted(styles) == ["cave", "compact"]
+    protocols = ["codeact", "codeact-compact", "json", "json-compact", "json-compact-native", "json-native"]
+    assert sorted(styles) == sorted(["cave", "compact", *protocols])
     for texts in styles.values():
-        assert texts.texts.keys() == KEYS.keys()
+        assert texts.texts.keys() == KEYS.keys() | MORE_KEYS.keys()
+
+
+def test_what_only_other_protocols_need_may_be_missing_and_is_named_when_it_is_used() -> None:
+    texts = Texts("mine", {key: text for key, text in CAVE.texts.items() if key in KEYS})
+    with pytest.raises(PromptFileError, match="style 'mine' lacks the text 'contract', which its protocol needs"):
+        texts.render("contract", query="", contract="")
 
 
 def filled(text: str, **values: object) -> str:
@@ -78,7 +85,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 
 def test_an_unknown_style_names_the_known_ones() -> None:
-    with pytest.raises(PromptFileError, match=r"there are cave, compact.*did you mean 'cave'"):
+    with pytest.raises(PromptFileError, match=r"there are cave, .*compact.*did you mean 'cave'"):
         load_prompts().style("cav")
 
 

@@ -66,7 +66,7 @@ def sides(runs: Sequence[Run]) -> list[Side]:
         for protocol in protocols or [""]:
             played = tuple(each for each in run.episodes if each.protocol == protocol)
             names = [*([run.name] if len(runs) > 1 or not protocol else []), *([protocol] if protocol else [])]
-            found.append(Side(" ".join(names), played))
+            found.append(Side(" ".join(dict.fromkeys(names)), played))
     return found
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from cave_rl.semantic.protocols import PROTOCOLS
+
 TRACES = "traces.jsonl"
 CONFIGS = ("config.yaml", "config.json")
 TOKENS = ("prompt", "completion", "observation", "sent")
@@ -95,13 +97,20 @@ def read(given: Sequence[Path | str]) -> list[Run]:
     """
     if not given:
         raise ReportError("no run was given: name a run directory, or a file of traces")
-    files = [trace_file(Path(each)) for each in given]
+    files = [trace_file(run) for each in given for run in _runs(Path(each))]
     names = _names([path.parent if path.name == TRACES else path.with_suffix("") for path in files])
     played = _with_suites([list(_latest(_episodes(path, index))) for index, path in enumerate(files)])
     return [
         Run(name, path, _config(path), tuple(episodes))
         for name, path, episodes in zip(names, files, played, strict=True)
     ]
+
+
+def _runs(path: Path) -> list[Path]:
+    """The runs of a comparison of protocols, where a path is the directory of one; else the path itself."""
+    if not path.is_dir() or (path / TRACES).is_file():
+        return [path]
+    return [path / name for name in PROTOCOLS if (path / name / TRACES).is_file()] or [path]
 
 
 def trace_file(path: Path) -> Path:
