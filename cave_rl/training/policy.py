@@ -11,7 +11,7 @@ from cave_rl.evaluation.evaluate import Player
 from cave_rl.rollouts.backends import Sampling, Transformers
 from cave_rl.rollouts.chat import Chat
 from cave_rl.rollouts.play import play
-from cave_rl.training.config import ConfigError
+from cave_rl.training.config import ConfigError, TrainConfig
 from cave_rl.training.models import obtain
 
 
@@ -66,6 +66,43 @@ def _dtype(name: str) -> Any:
     if not isinstance(kind, torch.dtype):
         raise ConfigError(f"no dtype {name!r}: auto, float32, bfloat16, float16")
     return kind
+
+
+def adapter_of(config: TrainConfig) -> Any:
+    """The PEFT configuration of a run; None where all weights are trained."""
+    from peft import LoraConfig
+
+    lora = config.model.lora
+    return lora and LoraConfig(
+        r=lora.r,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=lora.target_modules,
+        task_type="CAUSAL_LM",
+    )
+
+
+def merge(run: Path, to: Path, dtype: str = "auto") -> Path:
+    """Writes the model that a run trained as a whole checkpoint; where it is.
+
+    Args:
+        run: a run's directory, or one with an adapter (or whole weights).
+        to: a directory that is not there yet, or is empty.
+        dtype: of the weights.
+
+    Raises:
+        ConfigError: there is nothing to merge, or something stands in the way.
+        ModelError: the adapter's base cannot be had.
+    """
+    source = run / "adapter" if (run / "adapter").is_dir() else run
+    if not any((source / name).is_file() for name in ("adapter_config.json", "config.json")):
+        raise ConfigError(f"{run} holds no adapter and no model: give a run's directory, or its adapter/")
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise ConfigError(f"{to} is there already: choose another directory, or remove it")
+    loaded = load(str(source), dtype)
+    loaded.model.save_pretrained(to)
+    loaded.tokenizer.save_pretrained(to)
+    return to
 
 
 def save_adapter(model: Any, tokenizer: Any, directory: Path, *, base: str) -> None:
