@@ -27,13 +27,14 @@ def serve_model(
         cave-rl serve-model configs/qwen25_coder_0.5b.yaml --print
         cave-rl serve-model configs/qwen25_coder_7b_80gb.yaml generation.url=http://10.0.0.2:8000/v1
     """
-    from cave_rl.training import serve
+    from cave_rl.training import models, serve
 
     settings = load(config, overrides or [])
-    launched = serve.launch(settings)
     if show:
-        typer.echo(str(launched))
+        typer.echo(str(serve.launch(settings)))
         return
+    serve.launch(settings)  # what is wrong with it is told before anything is downloaded
+    launched = serve.launch(settings, models.obtain(settings.model.name))
     typer.echo(str(launched), err=True)
     process = serve.start(
         launched,

@@ -43,6 +43,9 @@ class ModelPart(_Part):
         "auto", description="of the weights; auto is bfloat16 where the machine computes in it, else float32"
     )
     lora: LoraPart | None = Field(default_factory=LoraPart, description="null trains all weights")
+    chat_template: str | None = Field(
+        None, description="a Jinja file, or a chat template of TRL's by its name, such as qwen3_training"
+    )
 
 
 class SuitePart(_Part):

@@ -81,6 +81,11 @@ def is_collective(trainer: Any) -> bool:
         return False
     if trainer.use_vllm:
         return bool(trainer.vllm_mode == "server" or trainer.args.vllm_tensor_parallel_size > 1)
+    return is_sharded(trainer)
+
+
+def is_sharded(trainer: Any) -> bool:
+    """Whether no rank has the model whole."""
     return bool(trainer.is_fsdp_enabled or trainer._dist.is_zero3)
 
 
@@ -92,8 +97,7 @@ def generation_backend(trainer: Any, chat: Chat, *, seed: int) -> Backend:
         chat: the tokenizer's chat.
         seed: of this step; each rank makes its own of it.
     """
-    sharded = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
-    if trainer.use_vllm or sharded or trainer.args.gradient_checkpointing:
+    if trainer.use_vllm or trainer.is_deepspeed_enabled or is_sharded(trainer) or trainer.args.gradient_checkpointing:
         return TrainerBackend(trainer, chat.opening([{"role": "user", "content": "?"}]))
     rank = trainer.accelerator.process_index
     return Transformers(trainer.model, sorted(chat.eos_ids), chat.pad_id, seed=seed + 7_919_000_003 * rank)

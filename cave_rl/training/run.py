@@ -64,7 +64,7 @@ def train(config: TrainConfig, console: Console | None = None) -> list[Row]:
         told = f"{directory} is done already; remove it, or choose another output, to run again."
         console.print(f"{told}\n{(directory / 'summary.md').read_text()}", markup=False, soft_wrap=True)
         return []
-    loaded = policy.load(config.model.name, config.model.dtype)
+    loaded = policy.load_for(config)
     directory.mkdir(parents=True, exist_ok=True)
     if ranks.first():
         (directory / "config.yaml").write_text(dump(config))  # from here on it is this run's
@@ -123,6 +123,7 @@ class _Run:
         """GRPO, from the last checkpoint if there is one."""
         import transformers
 
+        from cave_rl.training.generation import is_sharded
         from cave_rl.training.grpo import make_trainer
 
         adapter = self.directory / "adapter"
@@ -140,10 +141,19 @@ class _Run:
                 seconds = time.monotonic() - started
         if ranks.first():
             self._time("train_s", seconds)
-            policy.save_adapter(trainer.model, self.loaded.tokenizer, adapter, base=self.config.model.name)
-        # Evaluated as it will be used: merged. It is also quicker.
-        trained = trainer.model.merge_and_unload() if hasattr(trainer.model, "merge_and_unload") else trainer.model
-        self.loaded.model = trained.eval()
+        if is_sharded(trainer):
+            trainer.save_model(str(adapter))  # every rank takes part
+            if ranks.first():
+                policy.name_base(adapter, self.config.model.name)
+                self.loaded = (
+                    policy.load(str(adapter), self.config.model.dtype) if self.config.eval.tables else self.loaded
+                )
+        else:
+            if ranks.first():
+                policy.save_adapter(trainer.model, self.loaded.tokenizer, adapter, base=self.config.model.name)
+            # Evaluated as it will be used: merged. It is also quicker.
+            trained = trainer.model.merge_and_unload() if hasattr(trainer.model, "merge_and_unload") else trainer.model
+            self.loaded.model = trained.eval()
         if stopper.asked and trainer.state.global_step < part.steps:
             raise Interrupted(
                 f"stopped after step {trainer.state.global_step} of {part.steps}; what was learned is in {adapter}. "

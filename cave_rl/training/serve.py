@@ -17,7 +17,6 @@ import httpx
 from cave_rl.runtime.errors import Fault
 from cave_rl.training import inside_vllm
 from cave_rl.training.config import ConfigError, TrainConfig
-from cave_rl.training.models import obtain
 
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """The ranks that vLLM makes room for."""
@@ -44,12 +43,15 @@ class Launch:
         )
 
 
-def launch(config: TrainConfig) -> Launch:
+def launch(config: TrainConfig, model: str | os.PathLike[str] | None = None) -> Launch:
     """The command that starts the server of a configuration.
+
+    Args:
+        config: of the run.
+        model: where the model is; None takes the name that the configuration has.
 
     Raises:
         ConfigError: the configuration names no server, or asks of it what it cannot do.
-        ModelError: the model cannot be had.
     """
     part, server = config.generation, config.generation.server
     if part.url is None:
@@ -57,7 +59,7 @@ def launch(config: TrainConfig) -> Launch:
             "generation.url is not given: where shall the server answer? Such as http://127.0.0.1:8000/v1"
         )
     parts = urlsplit(part.url)
-    directory = obtain(config.model.name)
+    directory = Path(model or config.model.name)
     if (directory / "adapter_config.json").is_file():
         raise ConfigError(
             f"{directory} holds an adapter, and vLLM serves whole models: `cave-rl merge {directory} MERGED`, and then "

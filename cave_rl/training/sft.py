@@ -77,7 +77,7 @@ def learn(config: TrainConfig, console: Console | None = None) -> Learned:
     settings = arguments(config)
     if (directory / "sft.json").is_file():
         raise ConfigError(f"{directory} holds a warm start already: choose another output, or remove it")
-    loaded = policy.load(config.model.name, config.model.dtype)
+    loaded = policy.load_for(config)
     chat = Chat(loaded.tokenizer, role=config.env.prompt.observation_role)
     started = time.monotonic()
     tasks = [(task_of(suite, row), row["seed"]) for row in rows]
