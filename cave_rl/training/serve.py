@@ -21,6 +21,8 @@ from cave_rl.training.config import ConfigError, TrainConfig
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """The ranks that vLLM makes room for."""
 
+SECRET = "VLLM_API_KEY"
+
 
 @dataclass(frozen=True, slots=True)
 class Launch:
@@ -37,10 +39,10 @@ class Launch:
     url: str
 
     def __str__(self) -> str:
-        """As a shell takes it."""
-        return " ".join(
-            [f"{name}={shlex.quote(value)}" for name, value in self.environment.items()] + [shlex.join(self.argv)]
-        )
+        """As a shell takes it; a key is not shown."""
+        shown = {**self.environment, **({SECRET: "..."} if SECRET in self.environment else {})}
+        given = [f"{name}={shlex.quote(value)}" for name, value in shown.items()]
+        return " ".join([*given, shlex.join(self.argv)])
 
 
 def launch(config: TrainConfig, model: str | os.PathLike[str] | None = None) -> Launch:
@@ -86,7 +88,7 @@ def launch(config: TrainConfig, model: str | os.PathLike[str] | None = None) -> 
         if name not in os.environ:
             environment[name] = value
     if key := os.environ.get(part.key_env):
-        environment["VLLM_API_KEY"] = key
+        environment[SECRET] = key
     flags: list[str] = []
     if config.sync == "lora":
         rank = config.model.lora.r if config.model.lora else 0

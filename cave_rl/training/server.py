@@ -30,7 +30,6 @@ class Server:
         model: the name that is asked for: of the model, or of the adapter that was loaded last.
         context: the longest that prompt and message together may be; known after `check`.
         version: of the weights that it must answer by: the training step that they come after.
-        told: whether the server itself can tell its version, as with `sync: weights`.
     """
 
     def __init__(self, config: TrainConfig) -> None:

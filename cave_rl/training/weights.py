@@ -78,9 +78,13 @@ class Publisher(VLLMGeneration):  # type: ignore[misc]
         if self._main:
             from safetensors.torch import save_file
 
-            save_file(tensors, self._directory / "model.safetensors")
-            self._server.rpc("cave_reload", path=str(self._directory), version=version)
-            self._server.post("/reset_prefix_cache")
+            file = self._directory / "model.safetensors"
+            try:
+                save_file(tensors, file)
+                self._server.rpc("cave_reload", path=str(self._directory), version=version)
+            finally:
+                file.unlink(missing_ok=True)  # it may lie in main memory
+            self._server.post("/reset_prefix_cache")  # keys and values of the weights before
 
     def _send_adapter(self, version: int) -> None:
         name, before = f"{self._run}-v{version}", self._server.model

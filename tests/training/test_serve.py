@@ -61,6 +61,13 @@ def test_each_sync_has_what_it_needs(tmp_path: Path) -> None:
     assert launch(tmp_path, generation__sync="nccl").argv[-2:] == ["--weight-transfer-config", '{"backend": "nccl"}']
 
 
+def test_a_key_is_given_to_the_server_and_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAVE_RL_API_KEY", "hush")
+    found = launch(tmp_path)
+    assert found.environment["VLLM_API_KEY"] == "hush"
+    assert "hush" not in str(found)
+
+
 def test_what_runs_inside_vllm_needs_nothing_of_ours() -> None:
     source = (Path(serve.__file__).parent / "inside_vllm" / "cave_rl_worker.py").read_text()
     assert "import cave_rl" not in source
