@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import random
 import time
 from collections.abc import Sequence
@@ -47,6 +48,7 @@ class Completion:
         finish: why it stopped: `stop`, `length`, ...
         ids: its tokens, where the endpoint tells.
         prompt_ids: the tokens of the prompt, where the endpoint tells.
+        logprobs: of its tokens, where the endpoint was asked and tells; nan where it has none for a token.
         prompt_tokens, completion_tokens: how many there were, where the endpoint tells.
         model: what answered, in the endpoint's word.
         seconds: wall time from the first try.
@@ -57,6 +59,7 @@ class Completion:
     finish: str
     ids: list[int] | None = None
     prompt_ids: list[int] | None = None
+    logprobs: list[float] | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     model: str = ""
@@ -226,6 +229,7 @@ def _completion(data: Any, seconds: float, retries: tuple[str, ...]) -> Completi
         finish=finish,
         ids=_ids(choice.get("token_ids")),
         prompt_ids=_ids(choice.get("prompt_token_ids") or data.get("prompt_token_ids")),
+        logprobs=_logprobs(choice.get("logprobs")),
         prompt_tokens=_count(usage.get("prompt_tokens")),
         completion_tokens=_count(usage.get("completion_tokens")),
         model=str(data.get("model") or ""),
@@ -245,6 +249,14 @@ def _called(call: Any) -> tuple[str, str]:
 
 def _ids(found: Any) -> list[int] | None:
     return found if isinstance(found, list) and all(type(each) is int for each in found) else None
+
+
+def _logprobs(found: Any) -> list[float] | None:
+    """Of a completion, in the form of the API for texts: `token_logprobs`."""
+    values = found.get("token_logprobs") if isinstance(found, dict) else None
+    if not isinstance(values, list) or not all(each is None or type(each) in (int, float) for each in values):
+        return None
+    return [math.nan if each is None else float(each) for each in values]
 
 
 def _count(found: Any) -> int | None:

@@ -16,12 +16,13 @@ from cave_rl.clients.openai import Client
 from cave_rl.evaluation.config import EvalConfig
 from cave_rl.evaluation.evaluate import Player
 from cave_rl.evaluation.plan import Planned
+from cave_rl.rollouts.asking import Asking
 from cave_rl.rollouts.chat import Chat
 from cave_rl.rollouts.experts import expert
 from cave_rl.rollouts.messages import POLICIES, randomly
 from cave_rl.rollouts.play import Rollout
 from cave_rl.rollouts.stream import Writer, play_one, play_stream
-from cave_rl.rollouts.writers import Asking, ByChat, ByFunction, ByIds, ByPolicy, Function
+from cave_rl.rollouts.writers import ByChat, ByFunction, ByIds, ByPolicy, Function
 from cave_rl.runtime.errors import Fault
 from cave_rl.tasks.episode import Episode
 from cave_rl.tasks.settings import ConfigError

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from cave_rl.rollouts.calls import Call
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -40,10 +42,12 @@ class Generated:
     Attributes:
         ids: the sampled tokens, the end-of-turn token included if it was sampled.
         logprobs: of each under the policy that sampled it; None where the backend does not tell.
+        call: the request that was answered, where there was one.
     """
 
     ids: list[int]
     logprobs: list[float] | None = None
+    call: Call | None = None
 
 
 class Backend(Protocol):

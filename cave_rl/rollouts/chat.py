@@ -27,6 +27,7 @@ class Chat:
         self._role = role
         self.eos_ids = frozenset(eos_ids if eos_ids is not None else [tokenizer.eos_token_id])
         self.pad_id: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+        self._end: int = tokenizer.eos_token_id if tokenizer.eos_token_id in self.eos_ids else min(self.eos_ids)
         self._special = tuple(tokenizer.all_special_tokens)
         check_prefix_preserving(self.render, role)
 
@@ -51,8 +52,12 @@ class Chat:
         return observation_suffix(self.render, defuse(observation, self._special), self.eos_ids, role or self._role)
 
     def message(self, text: str) -> list[int]:
-        """Token ids of a message that was written as text, closed."""
-        return [*self._tokenizer.encode(text, add_special_tokens=False), self._tokenizer.eos_token_id]
+        """Token ids of a message that somebody wrote as text, with its end: what a model would have sampled to say it.
+
+        What looks like a special token in it stays text.
+        """
+        ids = self._tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
+        return [*ids, self._end]
 
     def text(self, ids: Sequence[int]) -> tuple[str, bool]:
         """A message's text, and whether it was closed by an end-of-turn token (else the token limit cut it)."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from cave_rl.clients.errors import ProviderError
+from cave_rl.rollouts.clock import ENVIRONMENT, GENERATION, Clock
 from cave_rl.rollouts.play import Rollout, fail, took
 from cave_rl.runtime import drive
 from cave_rl.runtime.drive import Steps
@@ -63,7 +64,9 @@ class PolicyError(Exception):
     """A function that was to write a message raised, or gave something else."""
 
 
-async def play_one(episode: Episode, writer: Writer, *, time_s: float | None = None) -> Rollout:
+async def play_one(
+    episode: Episode, writer: Writer, *, time_s: float | None = None, clock: Clock | None = None
+) -> Rollout:
     """Plays an episode to its end and closes it.
 
     Args:
@@ -71,18 +74,19 @@ async def play_one(episode: Episode, writer: Writer, *, time_s: float | None = N
         writer: writes its messages.
         time_s: most seconds that its messages may take to write, all together; then the state is judged as it stands.
             Time in the environment does not count: a busy host must not punish the model. None is no bound.
+        clock: told what the episode is doing, beside others that share it.
     """
-    rollout, started = Rollout(episode), time.monotonic()
+    rollout, started, clock = Rollout(episode), time.monotonic(), clock or Clock()
     try:
-        observation = await _environment(rollout, episode.begin_steps())
+        observation = await _environment(rollout, episode.begin_steps(), clock)
         rollout.opening = len(episode.messages)
         while observation is not None:
             left = None if time_s is None else time_s - rollout.policy_s
-            written = await _written(rollout, writer, observation if rollout.infos else "", left)
+            written = await _written(rollout, writer, observation if rollout.infos else "", left, clock)
             if written is None:
                 break
             steps = episode.step_steps(written.text, cut=not written.closed, tokens=written.tokens)
-            observation = await _environment(rollout, steps, begun=True)
+            observation = await _environment(rollout, steps, clock, begun=True)
             if observation is None and written.stop and rollout.fault is None:
                 rollout.stop = written.stop
     finally:
@@ -116,11 +120,12 @@ async def play_stream(
         await asyncio.gather(*workers, return_exceptions=True)
 
 
-async def _environment(rollout: Rollout, steps: Steps[StepResult], *, begun: bool = False) -> str | None:
+async def _environment(rollout: Rollout, steps: Steps[StepResult], clock: Clock, *, begun: bool = False) -> str | None:
     """Drives the environment; the observation where the episode goes on."""
     started = time.monotonic()
     try:
-        result: StepResult | Fault = await drive.run_async(steps)
+        with clock.within(ENVIRONMENT):
+            result: StepResult | Fault = await drive.run_async(steps)
     except Fault as fault:
         result = fault
     finally:
@@ -130,14 +135,17 @@ async def _environment(rollout: Rollout, steps: Steps[StepResult], *, begun: boo
     return result.observation
 
 
-async def _written(rollout: Rollout, writer: Writer, observation: str, left: float | None) -> Written | None:
+async def _written(
+    rollout: Rollout, writer: Writer, observation: str, left: float | None, clock: Clock
+) -> Written | None:
     """The next message; None where there is none by no fault of the model's."""
     started = time.monotonic()
     try:
         if left is not None and left <= 0:
             return LATE
-        async with asyncio.timeout(left):
-            return await writer.write(rollout, observation)
+        with clock.within(GENERATION):
+            async with asyncio.timeout(left):
+                return await writer.write(rollout, observation)
     except TimeoutError:
         return LATE
     except (ProviderError, PolicyError, Fault) as error:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import inspect
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
-from cave_rl.clients.errors import BadResponse, ContextOverflow
-from cave_rl.clients.openai import Client, Completion
+from cave_rl.clients.errors import BadResponse
+from cave_rl.rollouts.asking import Asking, call_of
 from cave_rl.rollouts.backends import Sampling
-from cave_rl.rollouts.calls import Call, used
+from cave_rl.rollouts.calls import used
 from cave_rl.rollouts.chat import Chat
+from cave_rl.rollouts.generators import Generator, Served
 from cave_rl.rollouts.messages import Policy
 from cave_rl.rollouts.native import from_api, to_api
 from cave_rl.rollouts.play import Rollout, add, follow
@@ -83,41 +83,6 @@ class ByFunction:
 
 
 @dataclass(frozen=True)
-class Asking:
-    """How an endpoint is asked for messages.
-
-    Attributes:
-        client: the endpoint.
-        model: the name it serves.
-        sampling: how messages are sampled.
-        budget: most tokens of an episode after its prompt.
-        context: the longest that prompt and message together may be, where it is known.
-        seed: of the sampling; each request has a seed of its own, made from it. None sends none.
-        limit_field: what the endpoint calls the limit of a message's tokens.
-        extra: what else requests hold.
-    """
-
-    client: Client
-    model: str
-    sampling: Sampling
-    budget: int | None = None
-    context: int | None = None
-    seed: int | None = None
-    limit_field: str = "max_tokens"
-    extra: dict[str, Any] = field(default_factory=dict)
-
-    def body(self, key: str, number: int, room: int) -> dict[str, Any]:
-        """All of a request but its prompt."""
-        sampling = self.sampling
-        body: dict[str, Any] = {"model": self.model, "temperature": sampling.temperature, "top_p": sampling.top_p}
-        if sampling.top_k:
-            body["top_k"] = sampling.top_k
-        if self.seed is not None:
-            body["seed"] = request_seed(self.seed, key, number)
-        return {**body, self.limit_field: min(sampling.max_tokens, room), **self.extra}
-
-
-@dataclass(frozen=True)
 class ByChat:
     """Messages by chat completions. The endpoint makes the prompt of the chat, by its own template.
 
@@ -143,10 +108,10 @@ class ByChat:
         if room <= 0:
             return FULL
         body = {**offered, **asking.body(self.key, len(rollout.calls), room)}
-        completion = await _asked(lambda body: asking.client.chat(messages, **body), body, asking.limit_field)
+        completion = await asking.answer(lambda given: asking.client.chat(messages, **given), body)
         if completion is None:
             return OVER
-        _note(rollout, completion)
+        rollout.calls.append(call_of(completion))
         over = asking.budget is not None and (_used(rollout) > asking.budget)
         closed = completion.finish != "length" and not over
         text = from_api(completion) if offered else completion.text
@@ -154,10 +119,52 @@ class ByChat:
 
 
 @dataclass(frozen=True)
-class ByIds:
-    """Messages by completions of token ids: the prompt is ours to the token, and what was sampled stays as sampled.
+class ByTokens:
+    """Messages by token ids: the prompt is ours to the token, and what was sampled stays as sampled.
 
-    Needs an endpoint that takes ids and gives them back: vLLM's `return_token_ids`.
+    Attributes:
+        generator: continues token ids.
+        chat: the tokenizer's chat.
+        sampling: how messages are sampled.
+        budget: most tokens of an episode after its prompt.
+        context: the longest that prompt and message together may be, where it is known.
+        key: names the episode, for the seeds of its messages.
+    """
+
+    generator: Generator
+    chat: Chat
+    sampling: Sampling
+    budget: int | None = None
+    context: int | None = None
+    key: str = ""
+
+    async def write(self, rollout: Rollout, observation: str) -> Written:
+        if not rollout.prompt_ids:
+            rollout.prompt_ids = self.chat.opening(rollout.episode.messages)
+        elif not follow(rollout, observation, self.chat, self.budget):
+            return FULL
+        prompt = rollout.prompt_ids + rollout.ids
+        room = self.sampling.max_tokens
+        if self.budget is not None:
+            room = min(room, self.budget - len(rollout.ids))
+        if self.context is not None:
+            room = min(room, self.context - len(prompt))
+        if room <= 0:
+            return FULL if self.context is None or len(prompt) < self.context else OVER
+        number = len(rollout.spans)
+        found = await self.generator.generate(prompt, replace(self.sampling, max_tokens=room), self.key, number)
+        if found is None:
+            return OVER
+        if found.call is not None:
+            rollout.calls.append(found.call)
+        add(rollout, found.ids[:room], found.logprobs and found.logprobs[:room])
+        text, closed = self.chat.text(found.ids[:room])
+        return Written(text, closed, len(found.ids[:room]))
+
+
+@dataclass(frozen=True)
+class ByIds:
+    """Messages by an endpoint's completions of token ids; it must give them back, as vLLM does.
 
     Attributes:
         asking: how it is asked.
@@ -170,71 +177,10 @@ class ByIds:
     key: str = ""
 
     async def write(self, rollout: Rollout, observation: str) -> Written:
-        asking, chat = self.asking, self.chat
-        if not rollout.prompt_ids:
-            rollout.prompt_ids = chat.opening(rollout.episode.messages)
-        elif not follow(rollout, observation, chat, asking.budget):
-            return FULL
-        prompt = rollout.prompt_ids + rollout.ids
-        room = asking.sampling.max_tokens if asking.budget is None else asking.budget - len(rollout.ids)
-        if asking.context is not None:
-            room = min(room, asking.context - len(prompt))
-        if room <= 0:
-            return FULL if asking.context is None or len(prompt) < asking.context else OVER
-        body = asking.body(self.key, len(rollout.calls), room) | {
-            "return_token_ids": True,
-            "skip_special_tokens": False,
-            "stop_token_ids": sorted(chat.eos_ids),
-        }
-        completion = await _asked(lambda body: asking.client.complete(prompt, **body), body, asking.limit_field)
-        if completion is None:
-            return OVER
-        if completion.ids is None:
-            raise BadResponse(
-                "the endpoint does not give token ids back, as vLLM does (return_token_ids); without a tokenizer its "
-                "chat completions are used"
-            )
-        _note(rollout, completion)
-        ids = completion.ids[:room]
-        add(rollout, ids, None)
-        text, closed = chat.text(ids)
-        return Written(text, closed, len(ids))
-
-
-def request_seed(seed: int, key: str, number: int) -> int:
-    """The seed of one request: the same in every run of the same seed."""
-    blob = f"{seed}/{key}/{number}".encode()
-    return int.from_bytes(hashlib.blake2b(blob, digest_size=4).digest(), "little") >> 1
-
-
-async def _asked(
-    ask: Callable[[dict[str, Any]], Awaitable[Completion]], body: dict[str, Any], limit_field: str
-) -> Completion | None:
-    """The endpoint's answer; None where the chat alone is longer than the model's context.
-
-    Endpoints refuse a chat that fits where the room asked for the answer does not: then it is asked again with all
-    the room that is left, which is less.
-    """
-    try:
-        return await ask(body)
-    except ContextOverflow:
-        pass
-    try:
-        return await ask({**body, limit_field: None})
-    except ContextOverflow:
-        return None
-
-
-def _note(rollout: Rollout, completion: Completion) -> None:
-    call = Call(
-        seconds=completion.seconds,
-        prompt=completion.prompt_tokens,
-        completion=completion.completion_tokens,
-        finish=completion.finish,
-        model=completion.model,
-        retries=completion.retries,
-    )
-    rollout.calls.append(call)
+        asking = self.asking
+        served = Served(asking, sorted(self.chat.eos_ids))
+        writer = ByTokens(served, self.chat, asking.sampling, asking.budget, asking.context, self.key)
+        return await writer.write(rollout, observation)
 
 
 def _room(rollout: Rollout, asking: Asking) -> int:

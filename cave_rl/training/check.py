@@ -7,6 +7,7 @@ from pathlib import Path
 from cave_rl.tasks import registry
 from cave_rl.tasks.suite import Suite
 from cave_rl.tasks.task import Task
+from cave_rl.training import ranks
 from cave_rl.training.config import ConfigError, EvalTable, SuitePart, TrainConfig, dump
 from cave_rl.training.grpo import arguments, rows
 
@@ -28,7 +29,7 @@ def check(config: TrainConfig, *, trl: bool = True) -> Suite:
         PromptFileError: the prompt file, its style or an override cannot be used.
     """
     output = Path(config.output)
-    if (output / "config.yaml").is_file() and (output / "config.yaml").read_text() != dump(config):
+    if ranks.first() and (output / "config.yaml").is_file() and (output / "config.yaml").read_text() != dump(config):
         raise ConfigError(f"{output} holds a run of another configuration: choose another output, or remove it")
     config.env.prompt.build()
     suite = registry.find(config.suite.name)

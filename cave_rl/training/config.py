@@ -13,6 +13,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from cave_rl.rollouts.backends import Sampling
 from cave_rl.tasks import settings
 from cave_rl.tasks.config import EpisodeConfig
 from cave_rl.tasks.settings import ConfigError, dump
@@ -42,6 +43,9 @@ class ModelPart(_Part):
         "auto", description="of the weights; auto is bfloat16 where the machine computes in it, else float32"
     )
     lora: LoraPart | None = Field(default_factory=LoraPart, description="null trains all weights")
+    chat_template: str | None = Field(
+        None, description="a Jinja file, or a chat template of TRL's by its name, such as qwen3_training"
+    )
 
 
 class SuitePart(_Part):
@@ -62,9 +66,70 @@ class RolloutPart(_Part):
     top_k: int = Field(0, ge=0)
 
     @property
+    def sampling(self) -> Sampling:
+        """How tokens are drawn."""
+        return Sampling(self.temperature, self.top_p, self.top_k, self.max_tokens)
+
+    @property
     def tokens(self) -> int:
         """Most tokens after the prompt."""
         return self.budget or self.max_tokens
+
+
+class ServerPart(_Part):
+    """What `cave-rl serve-model` starts."""
+
+    host: str | None = Field(None, description="the address it listens on; default: that of generation.url")
+    python: str = Field("", description="an interpreter that has vLLM; default: $CAVE_RL_VLLM_PYTHON, else this one")
+    dtype: str = Field("auto", description="of the weights, in vLLM's word")
+    max_model_len: int | None = Field(None, ge=1, description="longest prompt and message; default: the model's")
+    tensor_parallel: int = Field(1, ge=1, description="GPUs that share a copy of the model")
+    gpu_memory: float = Field(0.9, gt=0, le=1, description="share of each GPU's memory")
+    health_s: float = Field(900.0, gt=0, description="most seconds until it must be ready")
+    args: list[str] = Field(default_factory=list, description="anything else of `vllm serve`")
+
+
+class GenerationPart(_Part):
+    """Where rollouts are sampled; see docs/serving.md."""
+
+    backend: Literal["auto", "transformers", "trainer", "vllm_http", "vllm_colocate"] = Field(
+        "auto", description="auto: vllm_http where a url is given, else whatever generates in this process"
+    )
+    stream: bool = Field(False, description="in this process: generate for whoever is ready; not reproducible")
+    url: str | None = Field(None, description="of a vLLM server's API: http://127.0.0.1:8000/v1")
+    served: str = Field("policy", description="the name that it serves the model by")
+    key_env: str = Field("CAVE_RL_API_KEY", description="the environment variable that holds its key, if it wants one")
+    sync: Literal["auto", "weights", "lora", "nccl"] = Field(
+        "auto", description="how the server gets new weights; auto: lora where one is trained, else weights"
+    )
+    share: str | None = Field(None, description="directory that both see, for weights; default: in /dev/shm")
+    timeout_s: float = Field(300.0, gt=0, description="most seconds for a message")
+    retries: int = Field(6, ge=0, description="how often a request is sent again")
+    concurrency: int = Field(256, ge=1, description="most episodes of a process alive at once, where they stream")
+    agreement: float = Field(
+        0.1, gt=0, description="mean difference of sampled and trained log-probabilities that is warned of"
+    )
+    server: ServerPart = Field(default_factory=ServerPart)
+
+    @property
+    def over_http(self) -> bool:
+        """Whether rollouts are asked of a server."""
+        return self.backend == "vllm_http" or (self.backend == "auto" and self.url is not None)
+
+    @model_validator(mode="after")
+    def _has_what_it_needs(self) -> Self:
+        if self.backend == "vllm_http" and self.url is None:
+            raise ValueError(
+                "generation.backend is vllm_http, and generation.url is not given: start a server with "
+                "`cave-rl serve-model CONFIG` and give its URL, such as http://127.0.0.1:8000/v1"
+            )
+        if self.url is not None and not self.over_http:
+            raise ValueError(f"generation.url is given, but generation.backend {self.backend} asks no server")
+        if self.url is not None and not self.url.rstrip("/").endswith("/v1"):
+            raise ValueError(f"generation.url ends in /v1, as in http://127.0.0.1:8000/v1, not {self.url!r}")
+        if self.stream and self.backend not in ("auto", "transformers"):
+            raise ValueError(f"generation.stream is of generation in this process; {self.backend} decides by itself")
+        return self
 
 
 class TrainPart(_Part):
@@ -89,6 +154,28 @@ class TrainPart(_Part):
     def _divides(self) -> Self:
         if self.micro_batch is not None and self.rollouts % self.micro_batch:
             raise ValueError(f"micro_batch {self.micro_batch} does not divide groups * group_size = {self.rollouts}")
+        return self
+
+
+class SftPart(_Part):
+    """A warm start: `cave-rl sft`."""
+
+    source: Literal["gold", "rollouts"] = Field(
+        "gold", description="gold, or own rollouts of which the solved are kept"
+    )
+    tasks: int = Field(256, ge=1, description="tasks of the training split")
+    rollouts: int = Field(8, ge=1, description="own rollouts of each task")
+    keep: int = Field(1, ge=1, description="most solved rollouts of a task that are learned from")
+    epochs: float = Field(1.0, gt=0)
+    batch: int = Field(8, ge=1, description="episodes in an optimizer step")
+    micro_batch: int = Field(8, ge=1, description="episodes in one backward pass")
+    learning_rate: float = Field(2e-4, gt=0)
+    trl: dict[str, Any] = Field(default_factory=dict, description="anything else of trl.SFTConfig")
+
+    @model_validator(mode="after")
+    def _divides(self) -> Self:
+        if self.batch % self.micro_batch:
+            raise ValueError(f"micro_batch {self.micro_batch} does not divide batch {self.batch}")
         return self
 
 
@@ -129,8 +216,25 @@ class TrainConfig(_Part):
     suite: SuitePart = Field(default_factory=SuitePart)
     env: EpisodeConfig = Field(default_factory=lambda: EpisodeConfig(max_steps=1))
     rollout: RolloutPart = Field(default_factory=RolloutPart)
+    generation: GenerationPart = Field(default_factory=GenerationPart)
     train: TrainPart = Field(default_factory=TrainPart)
+    sft: SftPart = Field(default_factory=SftPart)
     eval: EvalPart = Field(default_factory=EvalPart)
+
+    @property
+    def sync(self) -> str:
+        """How the server gets new weights."""
+        if self.generation.sync != "auto":
+            return self.generation.sync
+        return "lora" if self.model.lora is not None else "weights"
+
+    @model_validator(mode="after")
+    def _adapters_are_there_to_be_swapped(self) -> Self:
+        if self.generation.sync == "lora" and self.model.lora is None:
+            raise ValueError(
+                "generation.sync is lora, and model.lora is null: there is no adapter to load; use sync: weights"
+            )
+        return self
 
     @model_validator(mode="after")
     def _many_messages_need_a_budget(self) -> Self:

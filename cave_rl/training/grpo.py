@@ -17,16 +17,21 @@ from pathlib import Path
 from typing import Any
 
 from cave_rl.rollouts import traces
-from cave_rl.rollouts.backends import Backend, Generated, Sampling, Transformers
 from cave_rl.rollouts.chat import Chat
-from cave_rl.rollouts.play import Rollout, play
+from cave_rl.rollouts.play import Rollout
+from cave_rl.runtime.errors import Fault
 from cave_rl.runtime.nearest import nearest
 from cave_rl.runtime.pool import Pool
 from cave_rl.tasks.config import EpisodeConfig
 from cave_rl.tasks.episode import Episode
 from cave_rl.tasks.rows import Row, draw_rows
 from cave_rl.tasks.suite import Suite
+from cave_rl.training import ranks
 from cave_rl.training.config import ConfigError, TrainConfig
+from cave_rl.training.generation import TrainerBackend, generation_backend, generation_of, keys
+from cave_rl.training.policy import adapter_of
+from cave_rl.training.server import Server
+from cave_rl.training.timing import Timing
 
 # Renders what SmolLM2's own template renders, and tool calls too: TRL asks every environment's template for that, even
 # of an environment without tools. It stands in where the model's own cannot; no token of an episode is rendered by it.
@@ -38,31 +43,6 @@ TOOL_TEMPLATE = """{%- for m in messages -%}
 {{- '<|im_end|>\\n' -}}
 {%- endfor -%}
 {%- if add_generation_prompt -%}{{ '<|im_start|>assistant\\n' }}{%- endif -%}"""
-
-
-class TrainerBackend:
-    """Generation by the trainer, whatever it generates with. The only place that calls TRL's private generation."""
-
-    def __init__(self, trainer: Any) -> None:
-        self._trainer = trainer
-
-    def generate(self, prompts: Sequence[list[int]], sampling: Sampling) -> list[Generated]:
-        trainer = self._trainer
-        if trainer.use_vllm:
-            trainer.vllm_generation.max_completion_length = sampling.max_tokens
-        else:
-            trainer.generation_config.max_new_tokens = sampling.max_tokens
-        ids, logprobs = trainer._generate_single_turn(list(prompts), None, {}, num_generations=1)
-        logprobs = logprobs or [None] * len(ids)
-        return [Generated(list(i), lp and list(lp)) for i, lp in zip(ids, logprobs, strict=True)]
-
-
-def generation_backend(trainer: Any, chat: Chat, *, seed: int) -> Backend:
-    """Our own generation where the model lies whole in this process; the trainer's where it is served or sharded."""
-    accelerator = trainer.accelerator
-    if trainer.use_vllm or accelerator.num_processes > 1 or trainer.args.gradient_checkpointing:
-        return TrainerBackend(trainer)
-    return Transformers(trainer.model, sorted(chat.eos_ids), chat.pad_id, seed=seed)
 
 
 class Setting:
@@ -101,44 +81,95 @@ def environment_class(setting: Setting) -> type:
     return CaveRollout
 
 
-def rollout_function(setting: Setting, chat: Chat, config: TrainConfig) -> Callable[[list[Any], Any], dict[str, Any]]:
-    """Plays the rollouts of a batch, as TRL's `rollout_func` wants it."""
-    sampling = Sampling(
-        config.rollout.temperature, config.rollout.top_p, config.rollout.top_k, config.rollout.max_tokens
-    )
-    stand_in = chat.opening([{"role": "user", "content": "?"}])
+def rollout_function(
+    setting: Setting, chat: Chat, config: TrainConfig, server: Server | None = None
+) -> Callable[[list[Any], Any], dict[str, Any]]:
+    """Plays the rollouts of a batch, as TRL's `rollout_func` wants it.
+
+    Args:
+        setting: what the rollouts share.
+        chat: the tokenizer's chat.
+        config: of the run.
+        server: is asked for the messages; None generates in this process.
+    """
+    idle = chat.opening([{"role": "user", "content": "?"}])
+    timing = Timing()
 
     def rollout_func(prompts: list[Any], trainer: Any) -> dict[str, Any]:
-        environments = trainer.environments
-        step = trainer.state.global_step
+        environments, step = trainer.environments, trainer.state.global_step
         assert not trainer.tools, trainer.tools
         assert len(environments) == len(prompts), (len(environments), len(prompts))
+        timing.begin()
         episodes = [setting.episode(environment._row) for environment in environments]
-        backend = generation_backend(trainer, chat, seed=config.seed * 1_000_003 + step)
-        rollouts = play(episodes, backend, chat, sampling, budget=config.rollout.tokens)
+        if server is not None:
+            server.version = step if config.sync == "nccl" else server.version
+        forced = TrainerBackend(trainer, idle) if config.generation.backend == "trainer" else None
+        by = server or forced or generation_backend(trainer, chat, seed=config.seed * 1_000_003 + step)
+        generation = generation_of(by, chat, config)
+        rollouts = generation.play(episodes, keys(trainer, len(episodes)))
+        if isinstance(by, TrainerBackend):
+            by.finish()
         for environment, rollout in zip(environments, rollouts, strict=True):
             environment._rollout = rollout
-            rollout.episode.close()
         if setting.traces_path is not None:
-            traces.append(setting.traces_path, [traces.record(rollout, train_step=step) for rollout in rollouts])
-        # TRL needs tokens even of what has none: a fault's row is masked, and its reward is None
-        scored = [rollout if rollout.fault is None and rollout.ids else None for rollout in rollouts]
-        eos = min(chat.eos_ids)
-        logprobs = [rollout.logprobs if rollout is not None else [0.0] for rollout in scored]
-        return {
-            "prompt_ids": [rollout.prompt_ids if rollout is not None else stand_in for rollout in scored],
-            "completion_ids": [rollout.ids if rollout is not None else [eos] for rollout in scored],
-            "env_mask": [rollout.mask if rollout is not None else [0] for rollout in scored],
-            "logprobs": logprobs if all(each is not None for each in logprobs) and trainer.use_vllm else None,
-        }
+            told = {"train_step": step} if server is None else {"train_step": step, "weights": server.version}
+            records = [traces.record(rollout, **told) for rollout in rollouts]
+            _write(setting.traces_path, records, trainer.accelerator)
+        if server is not None and all(rollout.fault is not None for rollout in rollouts):
+            raise Fault(f"step {step}: not one rollout came to its end; the first: {rollouts[0].fault}")
+        sync_s = getattr(getattr(trainer, "vllm_generation", None), "seconds", None)
+        found = for_trl(rollouts, idle, min(chat.eos_ids), logprobs=trainer.use_vllm)
+        return {**found, "seconds": timing.end(generation.clock, sync_s)}
 
     return rollout_func
 
 
-def solved(environments: list[Any], log_metric: Callable[[str, float], None], **_: Any) -> list[float | None]:
+def _write(path: Path, records: list[dict[str, Any]], accelerator: Any) -> None:
+    """Adds the records of all ranks to a file, in their order."""
+    if accelerator.num_processes > 1:
+        from accelerate.utils import gather_object
+
+        records = gather_object(records)
+    if accelerator.is_main_process:
+        traces.append(path, records)
+
+
+def for_trl(rollouts: Sequence[Rollout], idle: list[int], eos: int, *, logprobs: bool) -> dict[str, Any]:
+    """Rollouts in TRL's form. It wants tokens even of what has none: that row is masked, and a fault's reward is None.
+
+    Args:
+        rollouts: to be trained on.
+        idle: a prompt for those that have none.
+        eos: a token for them.
+        logprobs: whether each token's log-probability belongs to it.
+    """
+    scored = [rollout if rollout.fault is None and rollout.ids else None for rollout in rollouts]
+    found: dict[str, Any] = {
+        "prompt_ids": [rollout.prompt_ids if rollout is not None else idle for rollout in scored],
+        "completion_ids": [rollout.ids if rollout is not None else [eos] for rollout in scored],
+        "env_mask": [rollout.mask if rollout is not None else [0] for rollout in scored],
+        "logprobs": None,
+    }
+    for ids, mask in zip(found["completion_ids"], found["env_mask"], strict=True):
+        assert len(ids) == len(mask) > 0, (len(ids), len(mask))
+    if logprobs:
+        found["logprobs"] = [rollout.logprobs if rollout is not None else [0.0] for rollout in scored]
+        for ids, each in zip(found["completion_ids"], found["logprobs"], strict=True):
+            assert each is not None, "the backend tells no log-probabilities"
+            assert len(each) == len(ids), (len(each), len(ids))
+    return found
+
+
+def solved(
+    environments: list[Any],
+    log_metric: Callable[[str, float], None],
+    seconds: Sequence[dict[str, float]] = ({},),
+    **_: Any,
+) -> list[float | None]:
     """A reward function of weight 0: whether the episode was solved, and all that is worth a curve."""
     rollouts: list[Rollout] = [environment._rollout for environment in environments]
-    for name, value in measures(rollouts).items():
+    timed = {f"time/{name}_s": value for name, value in seconds[0].items()}  # of all rollouts together
+    for name, value in (measures(rollouts) | timed).items():
         log_metric(name, value)
     return [None if rollout.fault is not None else float(rollout.episode.solved) for rollout in rollouts]
 
@@ -214,14 +245,20 @@ def arguments(config: TrainConfig) -> Any:
     from trl import GRPOConfig
 
     part = config.train
-    micro = part.micro_batch or part.rollouts
+    world = ranks.world()
+    micro = part.micro_batch or part.rollouts // world
+    if micro == 0 or part.rollouts % (micro * world):
+        raise ConfigError(
+            f"{part.rollouts} rollouts a step (train.groups * train.group_size) cannot be shared by {world} processes "
+            f"in backward passes of {micro or 1} (train.micro_batch)"
+        )
     cpu = not torch.cuda.is_available()
     settings: dict[str, Any] = {
         "output_dir": str(Path(config.output) / "checkpoints"),
         "max_steps": part.steps,
         "num_generations": part.group_size,
         "per_device_train_batch_size": micro,
-        "gradient_accumulation_steps": part.rollouts // micro,
+        "gradient_accumulation_steps": part.rollouts // (micro * world),
         "max_completion_length": config.rollout.tokens,
         "temperature": config.rollout.temperature,
         "top_p": config.rollout.top_p,
@@ -241,6 +278,8 @@ def arguments(config: TrainConfig) -> Any:
         "save_steps": part.save_every,
         "save_total_limit": 1,
         "report_to": part.report_to or "none",
+        **({"ddp_timeout": 86_400} if world > 1 else {}),  # the others wait while the first one evaluates
+        **vllm_settings(config),
         "use_cpu": cpu,
         "bf16": not cpu,
         "gradient_checkpointing": not cpu,
@@ -258,6 +297,18 @@ def arguments(config: TrainConfig) -> Any:
         raise ConfigError(f"TRL refuses this configuration: {error}") from error
 
 
+def vllm_settings(config: TrainConfig) -> dict[str, Any]:
+    """What TRL itself is told of vLLM: nothing where only rollouts ask it."""
+    part = config.generation
+    if part.backend == "vllm_colocate":
+        return {"use_vllm": True, "vllm_mode": "colocate"}
+    if part.over_http and config.sync == "nccl":
+        assert part.url is not None
+        root = part.url.rstrip("/").removesuffix("/v1")
+        return {"use_vllm": True, "vllm_mode": "server", "vllm_server_base_url": root}
+    return {}
+
+
 def make_trainer(
     config: TrainConfig, model: Any, tokenizer: Any, suite: Suite, pool: Pool, callbacks: Sequence[Any] = ()
 ) -> Any:
@@ -270,31 +321,31 @@ def make_trainer(
     """
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # the hooks are TRL's experimental ones: pinned, and tested
     from datasets import Dataset
-    from peft import LoraConfig
     from trl import GRPOTrainer
 
+    from cave_rl.training.agreement import Agreement
     from cave_rl.training.prefix import PrefixGRPOTrainer
+    from cave_rl.training.weights import Publisher, publish_by
 
     chat = Chat(tokenizer, role=config.env.prompt.observation_role)
     setting = Setting(suite, pool, config.env, Path(config.output) / "traces.jsonl")
-    lora = config.model.lora
-    adapter = lora and LoraConfig(
-        r=lora.r,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
-        target_modules=lora.target_modules,
-        task_type="CAUSAL_LM",
-    )
     settings = arguments(config)
+    server = Server(config) if config.generation.over_http else None
+    if server is not None:
+        server.check(chat, config.rollout.sampling)
+        callbacks = [Agreement(config.generation.agreement), *callbacks]  # first: it adds to what the others log
     alone = settings.world_size == 1 and not settings.gradient_checkpointing
-    return (PrefixGRPOTrainer if alone else GRPOTrainer)(
+    trainer = (PrefixGRPOTrainer if alone else GRPOTrainer)(
         model=model,
         processing_class=trl_tokenizer(tokenizer),
         args=settings,
         train_dataset=Dataset.from_list(rows(suite, config)),
         reward_funcs=[solved],
         environment_factory=environment_class(setting),
-        rollout_func=rollout_function(setting, chat, config),
-        peft_config=adapter,
+        rollout_func=rollout_function(setting, chat, config, server),
+        peft_config=adapter_of(config),
         callbacks=list(callbacks),
     )
+    if server is not None and config.sync != "nccl":
+        publish_by(trainer, Publisher(trainer, server, config))
+    return trainer

@@ -11,7 +11,8 @@ from cave_rl.evaluation.evaluate import Player
 from cave_rl.rollouts.backends import Sampling, Transformers
 from cave_rl.rollouts.chat import Chat
 from cave_rl.rollouts.play import play
-from cave_rl.training.config import ConfigError
+from cave_rl.runtime.nearest import nearest
+from cave_rl.training.config import ConfigError, TrainConfig
 from cave_rl.training.models import obtain
 
 
@@ -68,6 +69,73 @@ def _dtype(name: str) -> Any:
     return kind
 
 
+def load_for(config: TrainConfig) -> Loaded:
+    """Loads the model of a configuration, with the chat template that it names.
+
+    Raises:
+        ModelError: it cannot be had.
+        ConfigError: there is no such template.
+    """
+    loaded = load(config.model.name, config.model.dtype)
+    if config.model.chat_template is not None:
+        loaded.tokenizer.chat_template = chat_template(config.model.chat_template)
+    return loaded
+
+
+def chat_template(name: str) -> str:
+    """A chat template: of a file, or one that TRL ships.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    import trl
+
+    if Path(name).is_file():
+        return Path(name).read_text()
+    shipped = {path.stem: path for path in (Path(trl.__file__).parent / "chat_templates").glob("*.jinja")}
+    if name not in shipped:
+        hint = nearest(name, shipped) or ": give a Jinja file, or one of TRL's by its name, such as qwen3_training"
+        raise ConfigError(f"no chat template {name!r} (model.chat_template){hint}")
+    return shipped[name].read_text()
+
+
+def adapter_of(config: TrainConfig) -> Any:
+    """The PEFT configuration of a run; None where all weights are trained."""
+    from peft import LoraConfig
+
+    lora = config.model.lora
+    return lora and LoraConfig(
+        r=lora.r,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=lora.target_modules,
+        task_type="CAUSAL_LM",
+    )
+
+
+def merge(run: Path, to: Path, dtype: str = "auto") -> Path:
+    """Writes the model that a run trained as a whole checkpoint; where it is.
+
+    Args:
+        run: a run's directory, or one with an adapter (or whole weights).
+        to: a directory that is not there yet, or is empty.
+        dtype: of the weights.
+
+    Raises:
+        ConfigError: there is nothing to merge, or something stands in the way.
+        ModelError: the adapter's base cannot be had.
+    """
+    source = run / "adapter" if (run / "adapter").is_dir() else run
+    if not any((source / name).is_file() for name in ("adapter_config.json", "config.json")):
+        raise ConfigError(f"{run} holds no adapter and no model: give a run's directory, or its adapter/")
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise ConfigError(f"{to} is there already: choose another directory, or remove it")
+    loaded = load(str(source), dtype)
+    loaded.model.save_pretrained(to)
+    loaded.tokenizer.save_pretrained(to)
+    return to
+
+
 def save_adapter(model: Any, tokenizer: Any, directory: Path, *, base: str) -> None:
     """Writes what was trained: the adapter, or all weights where there is none.
 
@@ -81,6 +149,11 @@ def save_adapter(model: Any, tokenizer: Any, directory: Path, *, base: str) -> N
     directory.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(directory)
     tokenizer.save_pretrained(directory)
+    name_base(directory, base)
+
+
+def name_base(directory: Path, base: str) -> None:
+    """Has an adapter say by which name its base is loaded; nothing to do where there is none."""
     path, card = directory / "adapter_config.json", directory / "README.md"
     if path.is_file():  # put right afterwards: by another name PEFT would ask the hub for the base's vocabulary
         adapter = json.loads(path.read_text())

@@ -28,13 +28,15 @@ class StepLog(TrainerCallback):  # type: ignore[misc]
         self._recent: list[float] = []
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if not state.is_world_process_zero:
+            return
         reached = state.global_step
         traces.keep(self._path, lambda row: row["step"] <= reached)
         traces.keep(self._traces, lambda row: row["train_step"] < reached)
         self._bar.update(self._task, completed=state.global_step)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
-        if not logs or "reward" not in logs:
+        if not logs or "reward" not in logs or not state.is_world_process_zero:
             return
         entry = {"step": state.global_step, **{k: v for k, v in logs.items() if k != "step"}}
         traces.append(self._path, [entry])

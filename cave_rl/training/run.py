@@ -1,7 +1,7 @@
 """A training run from a configuration: evaluate, train, evaluate again, and show the difference.
 
 Everything lands in the run's directory as it becomes known, so an interrupted run loses nothing: the same command
-goes on where it stopped.
+goes on where it stopped. Under `accelerate launch` all processes train, and the first evaluates, writes and tells.
 
     config.yaml         the resolved configuration
     before.jsonl        episodes of the evaluation before training (and after.jsonl)
@@ -35,7 +35,7 @@ from cave_rl.rollouts.chat import Chat
 from cave_rl.runtime.errors import Fault
 from cave_rl.runtime.pool import Pool
 from cave_rl.tasks.suite import Suite
-from cave_rl.training import policy
+from cave_rl.training import policy, ranks
 from cave_rl.training.check import check
 from cave_rl.training.config import EvalTable, TrainConfig, dump
 from cave_rl.training.plot import learning_curve
@@ -58,22 +58,23 @@ def train(config: TrainConfig, console: Console | None = None) -> list[Row]:
         Fault, ModelError, ChatTemplateError: it cannot start.
         Interrupted: Ctrl-C; what was reached is saved.
     """
-    console = console or Console()
+    console = (console or Console()) if ranks.first() else Console(quiet=True)
     suite = check(config)
     directory = Path(config.output)
     if (directory / "summary.json").is_file():
         told = f"{directory} is done already; remove it, or choose another output, to run again."
         console.print(f"{told}\n{(directory / 'summary.md').read_text()}", markup=False, soft_wrap=True)
         return []
-    loaded = policy.load(config.model.name, config.model.dtype)
+    loaded = policy.load_for(config)
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / "config.yaml").write_text(dump(config))  # from here on it is this run's
+    if ranks.first():
+        (directory / "config.yaml").write_text(dump(config))  # from here on it is this run's
     with Pool(Confinement(require=config.confinement, memory_mb=config.memory_mb)) as pool:
         run = _Run(config, directory, suite, loaded, pool, console)
         before = run.evaluate("before")
         run.train()
         after = run.evaluate("after")
-    return run.finish(before, after)
+    return run.finish(before, after) if ranks.first() else []
 
 
 class _Run:
@@ -91,6 +92,8 @@ class _Run:
 
     def evaluate(self, side: str) -> dict[tuple[str, str], Evaluation]:
         """All tables under all decodings; read back where they were measured before."""
+        if not ranks.first():
+            return {}
         path = self.directory / f"{side}.jsonl"
         wanted = [(table, decoding) for table in self.config.eval.tables for decoding in self._decodings()]
         found = _whole_tables(path, {f"{_title(table)}, {decoding}": table.rollouts for table, (decoding, _) in wanted})
@@ -121,6 +124,7 @@ class _Run:
         """GRPO, from the last checkpoint if there is one."""
         import transformers
 
+        from cave_rl.training.generation import is_sharded
         from cave_rl.training.grpo import make_trainer
 
         adapter = self.directory / "adapter"
@@ -135,12 +139,24 @@ class _Run:
                 trainer.remove_callback(transformers.PrinterCallback)
                 started = time.monotonic()
                 trainer.train(resume_from_checkpoint=_last_checkpoint(self.directory / "checkpoints"))
-                self._time("train_s", time.monotonic() - started)
-        policy.save_adapter(trainer.model, self.loaded.tokenizer, adapter, base=self.config.model.name)
-        self._keep_prompt(adapter)
-        # Evaluated as it will be used: merged. It is also quicker.
-        trained = trainer.model.merge_and_unload() if hasattr(trainer.model, "merge_and_unload") else trainer.model
-        self.loaded.model = trained.eval()
+                seconds = time.monotonic() - started
+        if ranks.first():
+            self._time("train_s", seconds)
+        if is_sharded(trainer):
+            trainer.save_model(str(adapter))  # every rank takes part
+            if ranks.first():
+                policy.name_base(adapter, self.config.model.name)
+                self.loaded = (
+                    policy.load(str(adapter), self.config.model.dtype) if self.config.eval.tables else self.loaded
+                )
+        else:
+            if ranks.first():
+                policy.save_adapter(trainer.model, self.loaded.tokenizer, adapter, base=self.config.model.name)
+            # Evaluated as it will be used: merged. It is also quicker.
+            trained = trainer.model.merge_and_unload() if hasattr(trainer.model, "merge_and_unload") else trainer.model
+            self.loaded.model = trained.eval()
+        if ranks.first():
+            self._keep_prompt(adapter)
         if stopper.asked and trainer.state.global_step < part.steps:
             raise Interrupted(
                 f"stopped after step {trainer.state.global_step} of {part.steps}; what was learned is in {adapter}. "

@@ -27,6 +27,7 @@ class Reply:
         form: `whole`; `hang` never ends, `malformed` is no JSON, `cut` ends in its middle, `empty` has no choices.
         ids: token ids of the completion.
         calls: of functions, with their arguments as text.
+        choice: what else its choice holds.
     """
 
     text: str = ""
@@ -37,6 +38,7 @@ class Reply:
     form: str = "whole"
     ids: list[int] | None = None
     calls: Sequence[tuple[str, str]] = ()
+    choice: Body = field(default_factory=dict)
 
 
 Script = Callable[[str, Body, int], Reply]
@@ -145,6 +147,7 @@ def completion(body: Body, reply: Reply) -> Body:
         choice["text"] = reply.text
     if reply.ids is not None:
         choice["token_ids"] = reply.ids
+    choice |= reply.choice
     told = len(reply.ids) if reply.ids is not None else len(reply.text)
     usage = {"usage": {"prompt_tokens": size, "completion_tokens": told}} if reply.usage else {}
     return {"id": "1", "model": "scripted-1", "choices": [choice], **usage}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from cave_rl.evaluation.config import EvalConfig
 from cave_rl.evaluation.plan import Planned
-from cave_rl.rollouts.writers import request_seed
+from cave_rl.rollouts.asking import request_seed
 from cave_rl.semantic.parsing import fenced
 from tests.clients.endpoint import Body, Reply, Script
 

@@ -12,9 +12,10 @@ import pytest
 
 from cave_rl.clients import Client
 from cave_rl.rollouts import Chat, Rollout, Sampling, Scripted, play
+from cave_rl.rollouts.asking import Asking, request_seed
 from cave_rl.rollouts.messages import randomly
 from cave_rl.rollouts.stream import Writer, play_one
-from cave_rl.rollouts.writers import Asking, ByChat, ByFunction, ByIds, Function, request_seed
+from cave_rl.rollouts.writers import ByChat, ByFunction, ByIds, Function
 from cave_rl.runtime.primitives import Function as Injected
 from cave_rl.semantic.parsing import Action, fenced, parse
 from cave_rl.semantic.prompt import Message

@@ -182,3 +182,34 @@ def test_what_is_written_is_read_back(data: dict[str, Any]) -> None:
     config = parse({**data, "rollout": {"budget": 500}})
     assert parse(yaml.safe_load(dump(config))) == config
     assert dump(parse(yaml.safe_load(dump(config)))) == dump(config)
+
+
+# generation
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"backend": "vllm_http"}, "generation.url is not given: start a server with"),
+        (
+            {"backend": "trainer", "url": "http://h/v1"},
+            "generation.url is given, but generation.backend trainer asks no",
+        ),
+        ({"url": "http://h:8000"}, "generation.url ends in /v1"),
+        ({"url": "http://h/v1", "stream": True, "backend": "vllm_http"}, "generation.stream is of generation in this"),
+        ({"bakend": "trainer"}, r"unknown key 'generation.bakend'; did you mean 'backend'\?"),
+    ],
+)
+def test_a_generation_that_cannot_be_is_told(given: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        parse({"generation": given})
+
+
+def test_what_is_trained_tells_how_a_server_gets_it() -> None:
+    assert parse({"generation": {"url": "http://h/v1"}}).sync == "lora"
+    assert parse({"model": {"lora": None}}).sync == "weights"
+    assert parse({"generation": {"sync": "weights"}}).sync == "weights"
+    assert parse({"generation": {"url": "http://h/v1"}}).generation.over_http
+    assert not parse({}).generation.over_http
+    with pytest.raises(ConfigError, match="there is no adapter to load"):
+        parse({"model": {"lora": None}, "generation": {"sync": "lora"}})

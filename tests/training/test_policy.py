@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,9 @@ import pytest
 import torch
 
 from cave_rl.evaluation import choose, evaluate
-from cave_rl.rollouts import Sampling
+from cave_rl.rollouts import Chat, Sampling
 from cave_rl.runtime.pool import Pool
+from cave_rl.semantic.template import ChatTemplateError
 from cave_rl.training import policy
 from cave_rl.training.config import ConfigError
 from cave_rl.training.models import ModelError
@@ -136,3 +138,24 @@ def test_the_budget_and_the_role_reach_the_rollouts(pool: Pool) -> None:
     config = tiny.COMPACT.but(prompt=tiny.COMPACT.prompt.model_copy(update={"observation_role": "tool"}))
     (row,) = evaluate(play, choose(tiny.suite, "test", 1), pool=pool, config=config).rows
     assert (row["tokens"]["completion"], row["stop"]) == (3, "cut")
+
+
+# chat templates
+
+
+def test_a_template_can_be_named_where_the_model_s_own_strips_thinking() -> None:
+    """Qwen3's own changes tokens that were trained on; TRL's for training keeps them, thinking and all."""
+    tokenizer = copy.deepcopy(tiny.tokenizer())
+    tokenizer.chat_template = policy.chat_template("qwen3")
+    with pytest.raises(ChatTemplateError, match="changes the tokens of message"):
+        Chat(tokenizer)
+    loaded = policy.load_for(tiny.config("out", model__chat_template="qwen3_training"))
+    chat = Chat(loaded.tokenizer)
+    assert loaded.tokenizer.decode(chat.suffix("ok")).endswith("ok<|im_end|>\n<|im_start|>assistant\n")
+
+
+def test_a_template_may_be_a_file_and_a_wrong_name_is_told(tmp_path: Path) -> None:
+    (tmp_path / "own.jinja").write_text(tiny.CHATML)
+    assert policy.chat_template(str(tmp_path / "own.jinja")) == tiny.CHATML
+    with pytest.raises(ConfigError, match=r"no chat template 'qwen3_trainin' .*; did you mean 'qwen3_training'\?"):
+        policy.chat_template("qwen3_trainin")

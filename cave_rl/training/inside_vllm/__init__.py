@@ -1,0 +1,1 @@
+"""What runs inside vLLM's processes. It imports nothing of ours: cave-rl need not be installed there."""
