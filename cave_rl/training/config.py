@@ -67,6 +67,13 @@ class RolloutPart(_Part):
         return self.budget or self.max_tokens
 
 
+class BranchesPart(_Part):
+    """Continuations that value live states, for `train.credit: branch`."""
+
+    continuations: int = Field(4, ge=1, description="of each state in which a turn begins, but the first")
+    most: int | None = Field(None, ge=1, description="in a step, over all states; null is no bound")
+
+
 class TrainPart(_Part):
     """GRPO."""
 
@@ -76,6 +83,10 @@ class TrainPart(_Part):
     micro_batch: int | None = Field(None, ge=1, description="rollouts in one backward pass; default: all of a step")
     learning_rate: float = Field(5e-4, gt=0)
     scale_rewards: Literal["group", "batch", "none"] = Field("group", description="what advantages are divided by")
+    credit: Literal["episode", "turn", "branch"] = Field("episode", description="what an advantage is given to")
+    gamma: float = Field(1.0, gt=0, le=1, description="what a reward is worth one turn earlier")
+    shaping: float = Field(0.0, ge=0, description="weight of the potential that partial verdicts are; turn credit only")
+    branches: BranchesPart = Field(default_factory=BranchesPart)
     save_every: int = Field(10, ge=1, description="steps between checkpoints")
     report_to: list[str] = Field(default_factory=list, description="TRL's loggers: tensorboard, wandb, trackio")
     grpo: dict[str, Any] = Field(default_factory=dict, description="anything else of trl.GRPOConfig")
@@ -89,6 +100,17 @@ class TrainPart(_Part):
     def _divides(self) -> Self:
         if self.micro_batch is not None and self.rollouts % self.micro_batch:
             raise ValueError(f"micro_batch {self.micro_batch} does not divide groups * group_size = {self.rollouts}")
+        return self
+
+    @model_validator(mode="after")
+    def _credit_has_a_use_for_it(self) -> Self:
+        if self.shaping and self.credit != "turn":
+            raise ValueError(
+                f"shaping cancels out with credit: {self.credit} (its terms sum to nothing over an episode, and a "
+                "value of the state contains them): it needs credit: turn"
+            )
+        if self.gamma != 1 and self.credit == "episode":
+            raise ValueError("credit: episode knows no turns, so gamma has to be 1: it needs credit: turn or branch")
         return self
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from cave_rl.rollouts import traces
 from cave_rl.rollouts.backends import Backend, Generated, Sampling, Transformers
+from cave_rl.rollouts.branching import Branches
 from cave_rl.rollouts.chat import Chat
 from cave_rl.rollouts.play import Rollout, play
 from cave_rl.runtime.nearest import nearest
@@ -26,7 +27,7 @@ from cave_rl.tasks.config import EpisodeConfig
 from cave_rl.tasks.episode import Episode
 from cave_rl.tasks.rows import Row, draw_rows
 from cave_rl.tasks.suite import Suite
-from cave_rl.training.config import ConfigError, TrainConfig
+from cave_rl.training.config import ConfigError, TrainConfig, TrainPart
 
 # Renders what SmolLM2's own template renders, and tool calls too: TRL asks every environment's template for that, even
 # of an environment without tools. It stands in where the model's own cannot; no token of an episode is rendered by it.
@@ -107,6 +108,19 @@ def rollout_function(setting: Setting, chat: Chat, config: TrainConfig) -> Calla
         config.rollout.temperature, config.rollout.top_p, config.rollout.top_k, config.rollout.max_tokens
     )
     stand_in = chat.opening([{"role": "user", "content": "?"}])
+    part = config.train
+
+    def value(branches: Branches, backend: Backend, seed: str) -> None:
+        branches.value(
+            backend,
+            chat,
+            sampling,
+            budget=config.rollout.tokens,
+            continuations=part.branches.continuations,
+            most=part.branches.most,
+            gamma=part.gamma,
+            seed=seed,
+        )
 
     def rollout_func(prompts: list[Any], trainer: Any) -> dict[str, Any]:
         environments = trainer.environments
@@ -115,7 +129,14 @@ def rollout_function(setting: Setting, chat: Chat, config: TrainConfig) -> Calla
         assert len(environments) == len(prompts), (len(environments), len(prompts))
         episodes = [setting.episode(environment._row) for environment in environments]
         backend = generation_backend(trainer, chat, seed=config.seed * 1_000_003 + step)
-        rollouts = play(episodes, backend, chat, sampling, budget=config.rollout.tokens)
+        with Branches() as branches:
+            branching = part.credit == "branch" and trainer.model.training
+            watch = branches.park if branching else None
+            rollouts = play(episodes, backend, chat, sampling, budget=config.rollout.tokens, watch=watch)
+            if branching:
+                value(branches, backend, f"{config.seed}/{step}")
+                trainer._log_metric("branches/played", branches.played)
+                trainer._log_metric("branches/faults", branches.faults)
         for environment, rollout in zip(environments, rollouts, strict=True):
             environment._rollout = rollout
             rollout.episode.close()
@@ -271,9 +292,6 @@ def make_trainer(
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # the hooks are TRL's experimental ones: pinned, and tested
     from datasets import Dataset
     from peft import LoraConfig
-    from trl import GRPOTrainer
-
-    from cave_rl.training.prefix import PrefixGRPOTrainer
 
     chat = Chat(tokenizer, role=config.env.prompt.observation_role)
     setting = Setting(suite, pool, config.env, Path(config.output) / "traces.jsonl")
@@ -286,8 +304,7 @@ def make_trainer(
         task_type="CAUSAL_LM",
     )
     settings = arguments(config)
-    alone = settings.world_size == 1 and not settings.gradient_checkpointing
-    return (PrefixGRPOTrainer if alone else GRPOTrainer)(
+    trainer = _trainer_class(config.train, alone=settings.world_size == 1 and not settings.gradient_checkpointing)(
         model=model,
         processing_class=trl_tokenizer(tokenizer),
         args=settings,
@@ -298,3 +315,17 @@ def make_trainer(
         peft_config=adapter,
         callbacks=list(callbacks),
     )
+    trainer.part = config.train
+    return trainer
+
+
+def _trainer_class(part: TrainPart, *, alone: bool) -> Any:
+    """TRL's trainer, with what this run needs: shared prefixes where one process has the model, credit of our own."""
+    from trl import GRPOTrainer
+
+    from cave_rl.training.credit import PrefixTokenCredit, TokenCredit
+    from cave_rl.training.prefix import PrefixGRPOTrainer
+
+    if part.credit == "episode":
+        return PrefixGRPOTrainer if alone else GRPOTrainer
+    return PrefixTokenCredit if alone else TokenCredit
