@@ -74,6 +74,13 @@ class BranchesPart(_Part):
     most: int | None = Field(None, ge=1, description="in a step, over all states; null is no bound")
 
 
+class CurriculumPart(_Part):
+    """Families drawn by their measured success p, in proportion to p (1 - p)."""
+
+    floor: float = Field(0.2, ge=0, le=1, description="the share of draws that is spread evenly over all families")
+    memory: int = Field(64, ge=1, description="how many rollouts of a family are remembered, about")
+
+
 class TrainPart(_Part):
     """GRPO."""
 
@@ -87,6 +94,7 @@ class TrainPart(_Part):
     gamma: float = Field(1.0, gt=0, le=1, description="what a reward is worth one turn earlier")
     shaping: float = Field(0.0, ge=0, description="weight of the potential that partial verdicts are; turn credit only")
     branches: BranchesPart = Field(default_factory=BranchesPart)
+    curriculum: CurriculumPart | None = Field(None, description="{} draws families by success; null: all in turn")
     save_every: int = Field(10, ge=1, description="steps between checkpoints")
     report_to: list[str] = Field(default_factory=list, description="TRL's loggers: tensorboard, wandb, trackio")
     grpo: dict[str, Any] = Field(default_factory=dict, description="anything else of trl.GRPOConfig")

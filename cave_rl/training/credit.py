@@ -27,7 +27,6 @@ from cave_rl.rewards.credit import (
 )
 from cave_rl.rollouts.play import Rollout
 from cave_rl.training.config import TrainPart
-from cave_rl.training.prefix import PrefixGRPOTrainer
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +70,6 @@ class TokenCredit(GRPOTrainer):  # type: ignore[misc]
         silent = [not any(value for each in group for value in each or ()) for group in groups]
         self._metrics["train"]["groups/without_advantages"].append(sum(silent) / len(silent))
         return batch
-
-
-class PrefixTokenCredit(TokenCredit, PrefixGRPOTrainer):
-    """The same, with shared prefixes."""
 
 
 def tell(rollout: Rollout) -> Told:

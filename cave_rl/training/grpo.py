@@ -24,6 +24,8 @@ from cave_rl.rollouts.play import Rollout, play
 from cave_rl.runtime.nearest import nearest
 from cave_rl.runtime.pool import Pool
 from cave_rl.tasks.config import EpisodeConfig
+from cave_rl.tasks.curriculum import Curriculum
+from cave_rl.tasks.draws import Draws
 from cave_rl.tasks.episode import Episode
 from cave_rl.tasks.rows import Row, draw_rows
 from cave_rl.tasks.suite import Suite
@@ -78,7 +80,7 @@ class Setting:
 
     def episode(self, row: dict[str, Any]) -> Episode:
         """The episode of a dataset row: a pure function of it, so the rollouts of a group begin in one state."""
-        task = self._task(row["split"], row["family"], row["index"])
+        task = self._task(row["split"], row["family"], row["index"], difficulty=row.get("level"))
         examples = self.suite.examples
         return Episode(task, pool=self.pool, config=self.config, seed=row["seed"], examples=examples)
 
@@ -175,6 +177,7 @@ def measures(rollouts: Sequence[Rollout]) -> dict[str, float]:
     found["cut"] = sum(rollout.stop == "cut" for rollout in scored) / count
     found["steps"] = sum(len(rollout.outcomes) for rollout in scored) / count
     found["observation_tokens"] = sum(len(rollout.mask) - sum(rollout.mask) for rollout in scored) / count
+    found |= _of_groups(scored)
     found["env_ms"] = 1000 * sum(rollout.env_s for rollout in scored) / count
     outcomes = Counter(outcome for rollout in scored for outcome in rollout.outcomes)
     for outcome, times in outcomes.items():
@@ -192,26 +195,65 @@ def measures(rollouts: Sequence[Rollout]) -> dict[str, float]:
     return found
 
 
+def _of_groups(scored: Sequence[Rollout]) -> dict[str, float]:
+    """How many groups can teach something: those whose members did not all do alike. Of one member alone it is none."""
+    groups: dict[tuple[str, int], list[Rollout]] = {}
+    for rollout in scored:
+        groups.setdefault((rollout.episode.task.id, rollout.episode.seed), []).append(rollout)
+    several = [each for each in groups.values() if len(each) > 1]
+    if not several:
+        return {}
+    solved = [[rollout.episode.solved for rollout in each] for each in several]
+    return {
+        "groups/zero_variance": sum(len({rollout.reward for rollout in each}) == 1 for each in several) / len(several),
+        "groups/solved_by_all": sum(map(all, solved)) / len(several),
+        "groups/solved_by_none": sum(not any(each) for each in solved) / len(several),
+    }
+
+
 def _kind(name: str, reads: Iterable[str]) -> str:
     """A verdict's name without its variable, which families draw anew for each task: `xs equals` is `equals`."""
     return next((name.removeprefix(f"{each} ") for each in reads if name.startswith(f"{each} ")), name)
 
 
 def rows(suite: Suite, config: TrainConfig) -> list[Row]:
-    """The training set: one row a group.
+    """The training set: one row a group. A curriculum will put its own in their places.
 
     Raises:
         SuiteError: no family fits, or one has too few distinct tasks.
     """
-    return draw_rows(
+    part = config.train
+    drawn = draw_rows(
         suite,
         "train",
-        config.train.steps * config.train.groups,
+        part.groups if part.curriculum else part.steps * part.groups,
         families=config.suite.families,
         tags=config.suite.tags,
         seed=config.seed,
         prompt=config.env.prompt,
     )
+    return drawn * part.steps if part.curriculum else drawn
+
+
+def draws(suite: Suite, config: TrainConfig) -> Draws | None:
+    """What a curriculum draws its rows from; None where there is none.
+
+    Raises:
+        SuiteError: no family fits.
+    """
+    part = config.train.curriculum
+    if part is None:
+        return None
+    chosen = Curriculum.of(
+        suite,
+        "train",
+        families=config.suite.families,
+        tags=config.suite.tags,
+        floor=part.floor,
+        memory=part.memory,
+        seed=config.seed,
+    )
+    return Draws(suite, chosen, seed=config.seed, prompt=config.env.prompt)
 
 
 def trl_tokenizer(tokenizer: Any) -> Any:
@@ -304,7 +346,7 @@ def make_trainer(
         task_type="CAUSAL_LM",
     )
     settings = arguments(config)
-    trainer = _trainer_class(config.train, alone=settings.world_size == 1 and not settings.gradient_checkpointing)(
+    trainer = trainer_class(config.train, alone=settings.world_size == 1 and not settings.gradient_checkpointing)(
         model=model,
         processing_class=trl_tokenizer(tokenizer),
         args=settings,
@@ -316,16 +358,28 @@ def make_trainer(
         callbacks=list(callbacks),
     )
     trainer.part = config.train
+    trainer.draws = draws(suite, config)
+    if trainer.draws is not None:
+        from cave_rl.training.sampling import DrawsState
+
+        trainer.add_callback(DrawsState(trainer.draws))
     return trainer
 
 
-def _trainer_class(part: TrainPart, *, alone: bool) -> Any:
-    """TRL's trainer, with what this run needs: shared prefixes where one process has the model, credit of our own."""
+def trainer_class(part: TrainPart, *, alone: bool) -> Any:
+    """TRL's trainer, and above it only what a run asks for.
+
+    Args:
+        part: how rows are chosen and credit is given.
+        alone: whether one process has the whole model, without gradient checkpointing: then prefixes are shared.
+    """
     from trl import GRPOTrainer
 
-    from cave_rl.training.credit import PrefixTokenCredit, TokenCredit
+    from cave_rl.training.credit import TokenCredit
     from cave_rl.training.prefix import PrefixGRPOTrainer
+    from cave_rl.training.sampling import DrawnRows
 
-    if part.credit == "episode":
-        return PrefixGRPOTrainer if alone else GRPOTrainer
-    return PrefixTokenCredit if alone else TokenCredit
+    chosen = [DrawnRows] if part.curriculum is not None else []
+    chosen += [TokenCredit] if part.credit != "episode" else []
+    chosen += [PrefixGRPOTrainer if alone else GRPOTrainer]
+    return chosen[0] if len(chosen) == 1 else type("CaveGRPOTrainer", tuple(chosen), {})

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from trl import GRPOTrainer
 
 from cave_rl.rollouts import Rollout
 from cave_rl.runtime.errors import Fault
@@ -18,7 +19,8 @@ from cave_rl.runtime.pool import Pool
 from cave_rl.tasks.episode import Episode
 from cave_rl.training import grpo, policy
 from cave_rl.training.config import ConfigError, TrainConfig, TrainPart, parse
-from cave_rl.training.credit import PrefixTokenCredit, TokenCredit, Told, advantages
+from cave_rl.training.credit import TokenCredit, Told, advantages
+from cave_rl.training.prefix import PrefixGRPOTrainer
 from tests.training import tiny
 
 DIALOGUE: dict[str, Any] = {
@@ -107,7 +109,8 @@ def groups(step: Step) -> Iterator[list[int]]:
 
 
 def test_a_step_learns(step: Step) -> None:
-    assert isinstance(step.trainer, PrefixTokenCredit)
+    assert isinstance(step.trainer, TokenCredit)
+    assert isinstance(step.trainer, PrefixGRPOTrainer)
     assert math.isfinite(step.log["loss"])
     assert step.log["grad_norm"] > 0
     assert step.changed & {name for name, weight in step.trainer.model.named_parameters() if weight.requires_grad}
@@ -242,9 +245,12 @@ def test_branch_credit_takes_the_other_members_for_the_first_state() -> None:
     assert advantages(told, part, 3) == [[0.5 + 0.25 - 0.0, 0.5 - 0.25], [0.0 - 1.0], None]
 
 
-def test_without_shared_prefixes_too() -> None:
-    assert grpo._trainer_class(TrainPart(credit="turn"), alone=False) is TokenCredit
-    assert not issubclass(grpo._trainer_class(TrainPart(), alone=True), TokenCredit), "what was not asked for is TRL's"
+def test_what_was_not_asked_for_is_trl_s() -> None:
+    assert grpo.trainer_class(TrainPart(), alone=False) is GRPOTrainer
+    assert grpo.trainer_class(TrainPart(), alone=True) is PrefixGRPOTrainer
+    sharded = grpo.trainer_class(TrainPart(credit="turn"), alone=False)
+    assert issubclass(sharded, TokenCredit)
+    assert not issubclass(sharded, PrefixGRPOTrainer)
 
 
 @pytest.mark.parametrize(
