@@ -81,6 +81,16 @@ class CurriculumPart(_Part):
     memory: int = Field(64, ge=1, description="how many rollouts of a family are remembered, about")
 
 
+class CollapsePart(_Part):
+    """From where on a policy counts as collapsed."""
+
+    patience: int = Field(5, ge=1, description="for how many steps in a row")
+    entropy: float = Field(0.005, ge=0, description="entropy of a token below this, while not all is solved")
+    cut: float = Field(0.9, gt=0, description="episodes cut by the token limit, as a share")
+    malformed: float = Field(0.5, gt=0, description="messages that could not be read as an action, as a share")
+    stop: bool = Field(False, description="whether an alert ends training")
+
+
 class TrainPart(_Part):
     """GRPO."""
 
@@ -94,9 +104,12 @@ class TrainPart(_Part):
     gamma: float = Field(1.0, gt=0, le=1, description="what a reward is worth one turn earlier")
     shaping: float = Field(0.0, ge=0, description="weight of the potential that partial verdicts are; turn credit only")
     branches: BranchesPart = Field(default_factory=BranchesPart)
+    collapse: CollapsePart = Field(default_factory=CollapsePart)
     curriculum: CurriculumPart | None = Field(None, description="{} draws families by success; null: all in turn")
     save_every: int = Field(10, ge=1, description="steps between checkpoints")
-    report_to: list[str] = Field(default_factory=list, description="TRL's loggers: tensorboard, wandb, trackio")
+    report_to: list[str] | None = Field(
+        None, description="loggers: tensorboard, wandb, trackio; null: TensorBoard where it is installed, [] none"
+    )
     grpo: dict[str, Any] = Field(default_factory=dict, description="anything else of trl.GRPOConfig")
 
     @property
@@ -132,10 +145,22 @@ class EvalTable(_Part):
     rollouts: int = Field(200, ge=1, description="episodes a side and decoding, each of a task of its own")
 
 
-class EvalPart(_Part):
-    """What is measured before and after training."""
+class DuringPart(_Part):
+    """What is measured while training, by its sampling; the best model is kept."""
 
-    tables: list[EvalTable] = Field(default_factory=list)
+    every: int = Field(10, ge=1, description="steps between two evaluations; there is one after the last step too")
+    split: Split = "validation"
+    tags: list[str] = Field(default_factory=list)
+    families: list[str] | None = None
+    rollouts: int = Field(64, ge=1, description="episodes, each of a task of its own")
+    greedy: bool = Field(False, description="by greedy decoding instead")
+
+
+class EvalPart(_Part):
+    """What is measured before, while and after training."""
+
+    tables: list[EvalTable] = Field(default_factory=list, description="before and after")
+    during: DuringPart | None = Field(None, description="{} measures every 10 steps on the validation split")
     greedy: bool = Field(True, description="also by greedy decoding")
     concurrency: int = Field(64, ge=1, description="most episodes alive at once")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import importlib.util
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -41,6 +42,10 @@ TOOL_TEMPLATE = """{%- for m in messages -%}
 {{- '<|im_end|>\\n' -}}
 {%- endfor -%}
 {%- if add_generation_prompt -%}{{ '<|im_start|>assistant\\n' }}{%- endif -%}"""
+
+
+LOGGERS = ("tensorboard", "wandb", "trackio")
+"""Those whose package has their name."""
 
 
 class TrainerBackend:
@@ -303,7 +308,7 @@ def arguments(config: TrainConfig) -> Any:
         "save_strategy": "steps",
         "save_steps": part.save_every,
         "save_total_limit": 1,
-        "report_to": part.report_to or "none",
+        "report_to": loggers(part.report_to) or "none",
         "use_cpu": cpu,
         "bf16": not cpu,
         "gradient_checkpointing": not cpu,
@@ -319,6 +324,20 @@ def arguments(config: TrainConfig) -> Any:
         return GRPOConfig(**{**settings, **part.grpo})
     except (TypeError, ValueError) as error:
         raise ConfigError(f"TRL refuses this configuration: {error}") from error
+
+
+def loggers(wanted: Sequence[str] | None) -> list[str]:
+    """TRL's loggers: those that are wanted, or TensorBoard where it is installed.
+
+    Raises:
+        ConfigError: one that is wanted is not installed.
+    """
+    if wanted is None:
+        return ["tensorboard"] if importlib.util.find_spec("tensorboard") is not None else []
+    for name in wanted:
+        if name in LOGGERS and importlib.util.find_spec(name) is None:
+            raise ConfigError(f"train.report_to: {name} is not installed: pip install {name}")
+    return list(wanted)
 
 
 def make_trainer(
@@ -357,6 +376,9 @@ def make_trainer(
         peft_config=adapter,
         callbacks=list(callbacks),
     )
+    for callback in trainer.callback_handler.callbacks:
+        if type(callback).__name__ == "TensorBoardCallback" and callback.logging_dir is None:
+            callback.logging_dir = str(Path(config.output) / "tensorboard")
     trainer.part = config.train
     trainer.draws = draws(suite, config)
     if trainer.draws is not None:

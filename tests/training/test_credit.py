@@ -32,7 +32,7 @@ DIALOGUE: dict[str, Any] = {
 }
 MODES: dict[str, dict[str, Any]] = {
     "turn": {"train__credit": "turn", "train__scale_rewards": "none"},
-    "turn, scaled": {"train__credit": "turn"},
+    "turn, scaled": {"train__credit": "turn", "train__micro_batch": 2},
     "turn, shaped": {"train__credit": "turn", "train__scale_rewards": "none", "train__shaping": 0.5},
     "branch": {"train__credit": "branch", "train__scale_rewards": "none", "train__branches": {"continuations": 2}},
     "branch, bounded": {"train__credit": "branch", "train__gamma": 0.9, "train__branches": {"most": 3}},
