@@ -71,7 +71,7 @@ class BranchesPart(_Part):
     """Continuations that value live states, for `train.credit: branch`."""
 
     continuations: int = Field(4, ge=1, description="of each state in which a turn begins, but the first")
-    most: int | None = Field(None, ge=1, description="in a step, over all states; null is no bound")
+    most: int | None = Field(128, ge=1, description="in a step, over all states; null is no bound")
 
 
 class CurriculumPart(_Part):

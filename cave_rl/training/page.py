@@ -110,7 +110,8 @@ def _by_family(history: Sequence[dict[str, Any]]) -> Html:
     names = sorted({name for entry in history for name in entry if name.startswith("family/")})
     rows: list[tuple[str | Html, ...]] = []
     for name in names:
-        points = running(_of(history, name))
+        if not (points := running(_of(history, name))):
+            continue
         family = name.removeprefix("family/")
         drawn = curve(points, f"{family}: episodes solved, by step")
         rows.append((family, _percent(points[0][1]), _percent(points[-1][1]), drawn))
