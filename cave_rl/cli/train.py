@@ -69,6 +69,7 @@ def plan(config: TrainConfig) -> str:
         f"suite           {suite.name}: {len(families)} families to train on",
         f"rows            {part.steps * part.groups} tasks ({part.groups} a step for {part.steps} steps)",
         f"rollouts        {sampled} in training ({part.group_size} a task), {evaluated} in evaluation",
+        *further(config, max(len(suite.task("train", family, 0).turns) for family in families)),
         f"tokens          at most {(sampled + evaluated) * budget} generated, {budget} an episode",
         f"memory          about {_logits_gib(micro, budget):.1f} GiB for logits and their gradients in one backward "
         f" pass of {micro} rollouts, beside the model and its optimizer",
@@ -76,6 +77,19 @@ def plan(config: TrainConfig) -> str:
         f"output          {config.output}",
     ]
     return "\n".join(lines)
+
+
+def further(config: TrainConfig, turns: int) -> list[str]:
+    """What is played beside that: continuations that value states, and evaluations while training."""
+    part, during = config.train, config.eval.during
+    told = []
+    if part.credit == "branch":
+        states = part.rollouts * (turns - 1) * part.branches.continuations
+        told.append(f"                at most {min(states, part.branches.most or states)} continuations a step")
+    if during is not None:
+        times = -(-part.steps // during.every)
+        told.append(f"                {times * during.rollouts} in {times} evaluations while training")
+    return told
 
 
 def _logits_gib(rollouts: int, tokens: int, vocabulary: int = 50_000) -> float:

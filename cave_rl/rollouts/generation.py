@@ -20,7 +20,7 @@ from cave_rl.rollouts.backends import Backend, Sampling
 from cave_rl.rollouts.chat import Chat
 from cave_rl.rollouts.clock import Clock
 from cave_rl.rollouts.generators import Generator
-from cave_rl.rollouts.play import Rollout, play
+from cave_rl.rollouts.play import Rollout, Watch, play
 from cave_rl.rollouts.stream import play_one, play_stream
 from cave_rl.rollouts.writers import ByTokens
 from cave_rl.tasks.episode import Episode
@@ -57,6 +57,7 @@ class Together:
         chat: the tokenizer's chat.
         sampling: how messages are sampled.
         budget: most tokens of an episode after its prompt.
+        watch: is shown the rollouts that are about to begin another turn, together.
         clock: where the wall time of the last batch went.
     """
 
@@ -64,12 +65,13 @@ class Together:
     chat: Chat
     sampling: Sampling
     budget: int | None = None
+    watch: Watch | None = None
     clock: Clock = field(default_factory=Clock)
 
     def play(self, episodes: Sequence[Episode], keys: Sequence[str]) -> list[Rollout]:
         self.clock = Clock()
         try:
-            rollouts = play(episodes, self.backend, self.chat, self.sampling, budget=self.budget)
+            rollouts = play(episodes, self.backend, self.chat, self.sampling, budget=self.budget, watch=self.watch)
         finally:
             for episode in episodes:
                 episode.close()

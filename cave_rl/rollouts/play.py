@@ -7,9 +7,9 @@ sampled token has its own log-probability, or none has; a rollout never ends on 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
 from cave_rl.rollouts.backends import Backend, Sampling
 from cave_rl.rollouts.calls import Call, tokens_of
@@ -31,6 +31,8 @@ class Rollout:
         logprobs: of sampled tokens (0.0 elsewhere), or None where the backend does not tell.
         spans: of each message within `ids`, with the index of its turn.
         infos: what the environment told of each message.
+        rewards: the step reward of each message; they sum to the episode reward.
+        values: what the state was worth in which a turn began, by its index, where that was measured.
         opening: how many messages stood in the chat before the model's first.
         calls: the requests that an endpoint answered.
         wall_s: wall seconds from its beginning to its end.
@@ -47,6 +49,8 @@ class Rollout:
     logprobs: list[float] | None = field(default_factory=list)
     spans: list[tuple[int, int, int]] = field(default_factory=list)
     infos: list[dict[str, Any]] = field(default_factory=list)
+    rewards: list[float] = field(default_factory=list)
+    values: dict[int, float] = field(default_factory=dict)
     opening: int = 0
     calls: list[Call] = field(default_factory=list)
     wall_s: float = 0.0
@@ -59,6 +63,16 @@ class Rollout:
     def reward(self) -> float | None:
         """The episode reward; None after a fault."""
         return None if self.fault is not None else self.episode.reward
+
+    @property
+    def turn_rewards(self) -> list[float] | None:
+        """What each turn that was reached earned; they sum to the episode reward. None after a fault."""
+        if self.fault is not None:
+            return None
+        found = [0.0] * (max((info["turn"] for info in self.infos), default=-1) + 1)
+        for info, reward in zip(self.infos, self.rewards, strict=True):
+            found[info["turn"]] += reward
+        return found
 
     @property
     def outcomes(self) -> list[str]:
@@ -84,6 +98,21 @@ class Rollout:
             "by": "ids",
         }
 
+    def branch(self, episode: Episode) -> Rollout:
+        """The rollout of a fork of its episode: the same so far, and from here on its own."""
+        return replace(
+            self,
+            episode=episode,
+            ids=list(self.ids),
+            mask=list(self.mask),
+            logprobs=None if self.logprobs is None else list(self.logprobs),
+            spans=list(self.spans),
+            infos=list(self.infos),
+            rewards=list(self.rewards),
+            calls=list(self.calls),
+            values=dict(self.values),
+        )
+
     def check(self) -> None:
         """Raises AssertionError if an invariant does not hold."""
         assert len(self.ids) == len(self.mask), (len(self.ids), len(self.mask))
@@ -95,6 +124,10 @@ class Rollout:
         assert written == self.mask, "the mask is 1 on sampled tokens alone"
 
 
+Watch: TypeAlias = Callable[[list[Rollout]], None]
+"""Is shown rollouts that are about to begin another turn."""
+
+
 def play(
     episodes: Sequence[Episode],
     backend: Backend,
@@ -102,6 +135,7 @@ def play(
     sampling: Sampling,
     *,
     budget: int | None = None,
+    watch: Watch | None = None,
 ) -> list[Rollout]:
     """Plays episodes to their end, all together.
 
@@ -111,6 +145,7 @@ def play(
         chat: the tokenizer's chat.
         sampling: how tokens are drawn; `max_tokens` bounds one message.
         budget: most tokens after the prompt, observations included; None is no bound.
+        watch: is shown the rollouts that are about to begin another turn, together.
 
     Returns:
         One rollout for each, in order. A fault stands in its rollout; the others go on.
@@ -120,6 +155,19 @@ def play(
     for rollout in rollouts:
         if not rollout.stop:
             rollout.prompt_ids = chat.opening(rollout.episode.messages)
+    return go_on(rollouts, backend, chat, sampling, budget=budget, watch=watch)
+
+
+def go_on(
+    rollouts: list[Rollout],
+    backend: Backend,
+    chat: Chat,
+    sampling: Sampling,
+    *,
+    budget: int | None = None,
+    watch: Watch | None = None,
+) -> list[Rollout]:
+    """Plays rollouts to their end that have begun, from where each stands; see `play`."""
     while live := [each for each in rollouts if not each.stop]:
         rooms = [sampling.max_tokens if budget is None else budget - len(each.ids) for each in live]
         most = min(sampling.max_tokens, max(rooms))
@@ -133,6 +181,9 @@ def play(
             add(rollout, out.ids[:room], out.logprobs and out.logprobs[:room])
             messages.append((*chat.text(out.ids[:room]), len(out.ids[:room])))
         _observe(act(live, messages), chat, budget)
+        begun = [each for each in live if not each.stop and each.episode.turn > each.spans[-1][2]]
+        if watch is not None and begun:
+            watch(begun)
     for rollout in rollouts:
         rollout.check()
     return rollouts
@@ -178,6 +229,7 @@ def took(rollout: Rollout, result: StepResult | Fault) -> str | None:
         fail(rollout, result)
         return None
     rollout.infos.append(result.info)
+    rollout.rewards.append(result.reward)
     if "fault" in result.info:
         fail(rollout, f"{result.info['fault']['type']}: {result.info['fault']['message']}")
     elif result.terminated or result.truncated:

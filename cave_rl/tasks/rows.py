@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, TypedDict
 
 from cave_rl.semantic.prompt import Message
@@ -89,21 +89,25 @@ def draw_rows(
     for family in suite.turns(names, rng):
         if len(found) == n:
             break
-        index, task = _unmet(suite, split, family, indices[family], met)
-        found.append(
-            {
-                "prompt": opening(task, prompt, suite.examples),
-                "suite": task.suite,
-                "split": split,
-                "family": family,
-                "index": index,
-                "seed": rng.randrange(2**31),
-                "task": task.id,
-                "tags": list(task.tags),
-                "difficulty": task.difficulty,
-            }
-        )
+        index, task = unmet(suite, split, family, indices[family], met)
+        met.add(task.content)
+        found.append(row_of(suite, task, split, family, index, rng.randrange(2**31), prompt))
     return found
+
+
+def row_of(suite: Suite, task: Task, split: Split, family: str, index: int, seed: int, prompt: PromptConfig) -> Row:
+    """The row of a task that `Suite.task` gave for these arguments."""
+    return {
+        "prompt": opening(task, prompt, suite.examples),
+        "suite": task.suite,
+        "split": split,
+        "family": family,
+        "index": index,
+        "seed": seed,
+        "task": task.id,
+        "tags": list(task.tags),
+        "difficulty": task.difficulty,
+    }
 
 
 def task_of(suite: Suite, row: Row | Mapping[str, Any]) -> Task:
@@ -112,15 +116,27 @@ def task_of(suite: Suite, row: Row | Mapping[str, Any]) -> Task:
     Raises:
         SuiteError: the suite has no such task.
     """
-    return suite.task(row["split"], row["family"], row["index"])
+    named: Mapping[str, Any] = row
+    return suite.task(row["split"], row["family"], row["index"], difficulty=named.get("level"))
 
 
-def _unmet(suite: Suite, split: Split, family: str, indices: Iterator[int], met: set[str]) -> tuple[int, Task]:
-    """The next task of a family that was not met, with its number; it is from now on."""
+def unmet(
+    suite: Suite,
+    split: Split,
+    family: str,
+    indices: Iterator[int],
+    met: Collection[str],
+    *,
+    difficulty: int | None = None,
+) -> tuple[int, Task]:
+    """The next task of a family whose content is not among those that were met, with its number.
+
+    Raises:
+        SuiteError: the family has too few distinct tasks.
+    """
     for index in itertools.islice(indices, _ATTEMPTS):
-        task = suite.task(split, family, index)
+        task = suite.task(split, family, index, difficulty=difficulty)
         if task.content not in met:
-            met.add(task.content)
             return index, task
     raise SuiteError(
         f"family {family!r} of {suite.name} gave no new task in {_ATTEMPTS} tries: it has too few distinct tasks of "

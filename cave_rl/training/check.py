@@ -8,7 +8,7 @@ from cave_rl.tasks import registry
 from cave_rl.tasks.suite import Suite
 from cave_rl.tasks.task import Task
 from cave_rl.training import ranks
-from cave_rl.training.config import ConfigError, EvalTable, SuitePart, TrainConfig, dump
+from cave_rl.training.config import ConfigError, DuringPart, EvalTable, SuitePart, TrainConfig, dump
 from cave_rl.training.grpo import arguments, rows
 
 
@@ -33,9 +33,10 @@ def check(config: TrainConfig, *, trl: bool = True) -> Suite:
         raise ConfigError(f"{output} holds a run of another configuration: choose another output, or remove it")
     config.env.prompt.build()
     suite = registry.find(config.suite.name)
-    parts: list[SuitePart | EvalTable] = [config.suite, *config.eval.tables]
+    parts: list[SuitePart | EvalTable | DuringPart] = [config.suite, *config.eval.tables]
+    parts += [config.eval.during] if config.eval.during is not None else []
     for part in parts:
-        split = part.split if isinstance(part, EvalTable) else "train"
+        split = "train" if isinstance(part, SuitePart) else part.split
         for family in suite.select(split, families=part.families, tags=part.tags):
             _check_budget(config, suite.task(split, family, 0))
     rows(suite, config)

@@ -132,6 +132,30 @@ class GenerationPart(_Part):
         return self
 
 
+class BranchesPart(_Part):
+    """Continuations that value live states, for `train.credit: branch`."""
+
+    continuations: int = Field(4, ge=1, description="of each state in which a turn begins, but the first")
+    most: int | None = Field(128, ge=1, description="in a step, over all states; null is no bound")
+
+
+class CurriculumPart(_Part):
+    """Families drawn by their measured success p, in proportion to p (1 - p)."""
+
+    floor: float = Field(0.2, ge=0, le=1, description="the share of draws that is spread evenly over all families")
+    memory: int = Field(64, ge=1, description="how many rollouts of a family are remembered, about")
+
+
+class CollapsePart(_Part):
+    """From where on a policy counts as collapsed."""
+
+    patience: int = Field(5, ge=1, description="for how many steps in a row")
+    entropy: float = Field(0.005, ge=0, description="entropy of a token below this, while not all is solved")
+    cut: float = Field(0.9, gt=0, description="episodes cut by the token limit, as a share")
+    malformed: float = Field(0.5, gt=0, description="messages that could not be read as an action, as a share")
+    stop: bool = Field(False, description="whether an alert ends training")
+
+
 class TrainPart(_Part):
     """GRPO."""
 
@@ -141,8 +165,16 @@ class TrainPart(_Part):
     micro_batch: int | None = Field(None, ge=1, description="rollouts in one backward pass; default: all of a step")
     learning_rate: float = Field(5e-4, gt=0)
     scale_rewards: Literal["group", "batch", "none"] = Field("group", description="what advantages are divided by")
+    credit: Literal["episode", "turn", "branch"] = Field("episode", description="what an advantage is given to")
+    gamma: float = Field(1.0, gt=0, le=1, description="what a reward is worth one turn earlier")
+    shaping: float = Field(0.0, ge=0, description="weight of the potential that partial verdicts are; turn credit only")
+    branches: BranchesPart = Field(default_factory=BranchesPart)
+    collapse: CollapsePart = Field(default_factory=CollapsePart)
+    curriculum: CurriculumPart | None = Field(None, description="{} draws families by success; null: all in turn")
     save_every: int = Field(10, ge=1, description="steps between checkpoints")
-    report_to: list[str] = Field(default_factory=list, description="TRL's loggers: tensorboard, wandb, trackio")
+    report_to: list[str] | None = Field(
+        None, description="loggers: tensorboard, wandb, trackio; null: TensorBoard where it is installed, [] none"
+    )
     grpo: dict[str, Any] = Field(default_factory=dict, description="anything else of trl.GRPOConfig")
 
     @property
@@ -154,6 +186,17 @@ class TrainPart(_Part):
     def _divides(self) -> Self:
         if self.micro_batch is not None and self.rollouts % self.micro_batch:
             raise ValueError(f"micro_batch {self.micro_batch} does not divide groups * group_size = {self.rollouts}")
+        return self
+
+    @model_validator(mode="after")
+    def _credit_has_a_use_for_it(self) -> Self:
+        if self.shaping and self.credit != "turn":
+            raise ValueError(
+                f"shaping cancels out with credit: {self.credit} (its terms sum to nothing over an episode, and a "
+                "value of the state contains them): it needs credit: turn"
+            )
+        if self.gamma != 1 and self.credit == "episode":
+            raise ValueError("credit: episode knows no turns, so gamma has to be 1: it needs credit: turn or branch")
         return self
 
 
@@ -189,10 +232,22 @@ class EvalTable(_Part):
     rollouts: int = Field(200, ge=1, description="episodes a side and decoding, each of a task of its own")
 
 
-class EvalPart(_Part):
-    """What is measured before and after training."""
+class DuringPart(_Part):
+    """What is measured while training, by its sampling; the best model is kept."""
 
-    tables: list[EvalTable] = Field(default_factory=list)
+    every: int = Field(10, ge=1, description="steps between two evaluations; there is one after the last step too")
+    split: Split = "validation"
+    tags: list[str] = Field(default_factory=list)
+    families: list[str] | None = None
+    rollouts: int = Field(64, ge=1, description="episodes, each of a task of its own")
+    greedy: bool = Field(False, description="by greedy decoding instead")
+
+
+class EvalPart(_Part):
+    """What is measured before, while and after training."""
+
+    tables: list[EvalTable] = Field(default_factory=list, description="before and after")
+    during: DuringPart | None = Field(None, description="{} measures every 10 steps on the validation split")
     greedy: bool = Field(True, description="also by greedy decoding")
     concurrency: int = Field(64, ge=1, description="most episodes alive at once")
 
@@ -233,6 +288,15 @@ class TrainConfig(_Part):
         if self.generation.sync == "lora" and self.model.lora is None:
             raise ValueError(
                 "generation.sync is lora, and model.lora is null: there is no adapter to load; use sync: weights"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _branches_are_parked_in_lockstep(self) -> Self:
+        if self.train.credit == "branch" and (self.generation.over_http or self.generation.stream):
+            raise ValueError(
+                "train.credit: branch forks all rollouts between two messages, which streamed generation "
+                "(generation.url, generation.stream) does not stop for: use credit: turn, or generate in this process"
             )
         return self
 

@@ -21,6 +21,7 @@ from cave_rl.rollouts.backends import Backend, Generated, Sampling, Transformers
 from cave_rl.rollouts.chat import Chat
 from cave_rl.rollouts.generation import Generation, Streamed, Together, as_it_is
 from cave_rl.rollouts.generators import Batched
+from cave_rl.rollouts.play import Watch
 from cave_rl.training.config import TrainConfig
 from cave_rl.training.server import Server
 
@@ -103,13 +104,14 @@ def generation_backend(trainer: Any, chat: Chat, *, seed: int) -> Backend:
     return Transformers(trainer.model, sorted(chat.eos_ids), chat.pad_id, seed=seed + 7_919_000_003 * rank)
 
 
-def generation_of(by: Backend | Server, chat: Chat, config: TrainConfig) -> Generation:
+def generation_of(by: Backend | Server, chat: Chat, config: TrainConfig, watch: Watch | None = None) -> Generation:
     """What plays the rollouts of a step.
 
     Args:
         by: what generates: in this process, or a server.
         chat: the tokenizer's chat.
         config: of the run.
+        watch: is shown the rollouts that are about to begin another turn; only where they go in lockstep.
     """
     part, most = config.rollout, config.generation.concurrency
     sampling = part.sampling
@@ -119,7 +121,7 @@ def generation_of(by: Backend | Server, chat: Chat, config: TrainConfig) -> Gene
     if config.generation.stream and isinstance(by, Transformers):
         opened = functools.partial(as_it_is, Batched(by))
         return Streamed(opened, chat, sampling, part.tokens, concurrency=most)
-    return Together(by, chat, sampling, part.tokens)
+    return Together(by, chat, sampling, part.tokens, watch=watch)
 
 
 def keys(trainer: Any, count: int) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import importlib.util
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -17,17 +18,21 @@ from pathlib import Path
 from typing import Any
 
 from cave_rl.rollouts import traces
+from cave_rl.rollouts.backends import Backend
+from cave_rl.rollouts.branching import Branches
 from cave_rl.rollouts.chat import Chat
 from cave_rl.rollouts.play import Rollout
 from cave_rl.runtime.errors import Fault
 from cave_rl.runtime.nearest import nearest
 from cave_rl.runtime.pool import Pool
 from cave_rl.tasks.config import EpisodeConfig
+from cave_rl.tasks.curriculum import Curriculum
+from cave_rl.tasks.draws import Draws
 from cave_rl.tasks.episode import Episode
 from cave_rl.tasks.rows import Row, draw_rows
 from cave_rl.tasks.suite import Suite
 from cave_rl.training import ranks
-from cave_rl.training.config import ConfigError, TrainConfig
+from cave_rl.training.config import ConfigError, TrainConfig, TrainPart
 from cave_rl.training.generation import TrainerBackend, generation_backend, generation_of, keys
 from cave_rl.training.policy import adapter_of
 from cave_rl.training.server import Server
@@ -45,6 +50,10 @@ TOOL_TEMPLATE = """{%- for m in messages -%}
 {%- if add_generation_prompt -%}{{ '<|im_start|>assistant\\n' }}{%- endif -%}"""
 
 
+LOGGERS = ("tensorboard", "wandb", "trackio")
+"""Those whose package has their name."""
+
+
 class Setting:
     """What the rollouts of one process share: where they run, how they are put, and where they are written."""
 
@@ -57,7 +66,7 @@ class Setting:
 
     def episode(self, row: dict[str, Any]) -> Episode:
         """The episode of a dataset row: a pure function of it, so the rollouts of a group begin in one state."""
-        task = self._task(row["split"], row["family"], row["index"])
+        task = self._task(row["split"], row["family"], row["index"], difficulty=row.get("level"))
         examples = self.suite.examples
         return Episode(task, pool=self.pool, config=self.config, seed=row["seed"], examples=examples)
 
@@ -94,6 +103,21 @@ def rollout_function(
     """
     idle = chat.opening([{"role": "user", "content": "?"}])
     timing = Timing()
+    part = config.train
+
+    def value(branches: Branches, backend: Backend, trainer: Any) -> None:
+        branches.value(
+            backend,
+            chat,
+            config.rollout.sampling,
+            budget=config.rollout.tokens,
+            continuations=part.branches.continuations,
+            most=part.branches.most,
+            gamma=part.gamma,
+            seed=f"{config.seed}/{trainer.state.global_step}",
+        )
+        trainer._log_metric("branches/played", branches.played)
+        trainer._log_metric("branches/faults", branches.faults)
 
     def rollout_func(prompts: list[Any], trainer: Any) -> dict[str, Any]:
         environments, step = trainer.environments, trainer.state.global_step
@@ -105,8 +129,13 @@ def rollout_function(
             server.version = step if config.sync == "nccl" else server.version
         forced = TrainerBackend(trainer, idle) if config.generation.backend == "trainer" else None
         by = server or forced or generation_backend(trainer, chat, seed=config.seed * 1_000_003 + step)
-        generation = generation_of(by, chat, config)
-        rollouts = generation.play(episodes, keys(trainer, len(episodes)))
+        with Branches() as branches:
+            branching = part.credit == "branch" and trainer.model.training
+            generation = generation_of(by, chat, config, branches.park if branching else None)
+            rollouts = generation.play(episodes, keys(trainer, len(episodes)))
+            if branching:
+                assert not isinstance(by, Server)  # the configuration refuses it
+                value(branches, by, trainer)
         if isinstance(by, TrainerBackend):
             by.finish()
         for environment, rollout in zip(environments, rollouts, strict=True):
@@ -185,6 +214,7 @@ def measures(rollouts: Sequence[Rollout]) -> dict[str, float]:
     found["cut"] = sum(rollout.stop == "cut" for rollout in scored) / count
     found["steps"] = sum(len(rollout.outcomes) for rollout in scored) / count
     found["observation_tokens"] = sum(len(rollout.mask) - sum(rollout.mask) for rollout in scored) / count
+    found |= _of_groups(scored)
     found["env_ms"] = 1000 * sum(rollout.env_s for rollout in scored) / count
     outcomes = Counter(outcome for rollout in scored for outcome in rollout.outcomes)
     for outcome, times in outcomes.items():
@@ -202,26 +232,65 @@ def measures(rollouts: Sequence[Rollout]) -> dict[str, float]:
     return found
 
 
+def _of_groups(scored: Sequence[Rollout]) -> dict[str, float]:
+    """How many groups can teach something: those whose members did not all do alike. Of one member alone it is none."""
+    groups: dict[tuple[str, int], list[Rollout]] = {}
+    for rollout in scored:
+        groups.setdefault((rollout.episode.task.id, rollout.episode.seed), []).append(rollout)
+    several = [each for each in groups.values() if len(each) > 1]
+    if not several:
+        return {}
+    solved = [[rollout.episode.solved for rollout in each] for each in several]
+    return {
+        "groups/zero_variance": sum(len({rollout.reward for rollout in each}) == 1 for each in several) / len(several),
+        "groups/solved_by_all": sum(map(all, solved)) / len(several),
+        "groups/solved_by_none": sum(not any(each) for each in solved) / len(several),
+    }
+
+
 def _kind(name: str, reads: Iterable[str]) -> str:
     """A verdict's name without its variable, which families draw anew for each task: `xs equals` is `equals`."""
     return next((name.removeprefix(f"{each} ") for each in reads if name.startswith(f"{each} ")), name)
 
 
 def rows(suite: Suite, config: TrainConfig) -> list[Row]:
-    """The training set: one row a group.
+    """The training set: one row a group. A curriculum will put its own in their places.
 
     Raises:
         SuiteError: no family fits, or one has too few distinct tasks.
     """
-    return draw_rows(
+    part = config.train
+    drawn = draw_rows(
         suite,
         "train",
-        config.train.steps * config.train.groups,
+        part.groups if part.curriculum else part.steps * part.groups,
         families=config.suite.families,
         tags=config.suite.tags,
         seed=config.seed,
         prompt=config.env.prompt,
     )
+    return drawn * part.steps if part.curriculum else drawn
+
+
+def draws(suite: Suite, config: TrainConfig) -> Draws | None:
+    """What a curriculum draws its rows from; None where there is none.
+
+    Raises:
+        SuiteError: no family fits.
+    """
+    part = config.train.curriculum
+    if part is None:
+        return None
+    chosen = Curriculum.of(
+        suite,
+        "train",
+        families=config.suite.families,
+        tags=config.suite.tags,
+        floor=part.floor,
+        memory=part.memory,
+        seed=config.seed,
+    )
+    return Draws(suite, chosen, seed=config.seed, prompt=config.env.prompt)
 
 
 def trl_tokenizer(tokenizer: Any) -> Any:
@@ -277,7 +346,7 @@ def arguments(config: TrainConfig) -> Any:
         "save_strategy": "steps",
         "save_steps": part.save_every,
         "save_total_limit": 1,
-        "report_to": part.report_to or "none",
+        "report_to": loggers(part.report_to) or "none",
         **({"ddp_timeout": 86_400} if world > 1 else {}),  # the others wait while the first one evaluates
         **vllm_settings(config),
         "use_cpu": cpu,
@@ -309,6 +378,20 @@ def vllm_settings(config: TrainConfig) -> dict[str, Any]:
     return {}
 
 
+def loggers(wanted: Sequence[str] | None) -> list[str]:
+    """TRL's loggers: those that are wanted, or TensorBoard where it is installed.
+
+    Raises:
+        ConfigError: one that is wanted is not installed.
+    """
+    if wanted is None:
+        return ["tensorboard"] if importlib.util.find_spec("tensorboard") is not None else []
+    for name in wanted:
+        if name in LOGGERS and importlib.util.find_spec(name) is None:
+            raise ConfigError(f"train.report_to: {name} is not installed: pip install {name}")
+    return list(wanted)
+
+
 def make_trainer(
     config: TrainConfig, model: Any, tokenizer: Any, suite: Suite, pool: Pool, callbacks: Sequence[Any] = ()
 ) -> Any:
@@ -321,12 +404,11 @@ def make_trainer(
     """
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # the hooks are TRL's experimental ones: pinned, and tested
     from datasets import Dataset
-    from trl import GRPOTrainer
 
     from cave_rl.training.agreement import Agreement
-    from cave_rl.training.prefix import PrefixGRPOTrainer
     from cave_rl.training.weights import Publisher, publish_by
 
+    part = config.train
     chat = Chat(tokenizer, role=config.env.prompt.observation_role)
     setting = Setting(suite, pool, config.env, Path(config.output) / "traces.jsonl")
     settings = arguments(config)
@@ -334,8 +416,7 @@ def make_trainer(
     if server is not None:
         server.check(chat, config.rollout.sampling)
         callbacks = [Agreement(config.generation.agreement), *callbacks]  # first: it adds to what the others log
-    alone = settings.world_size == 1 and not settings.gradient_checkpointing
-    trainer = (PrefixGRPOTrainer if alone else GRPOTrainer)(
+    trainer = trainer_class(part, alone=settings.world_size == 1 and not settings.gradient_checkpointing)(
         model=model,
         processing_class=trl_tokenizer(tokenizer),
         args=settings,
@@ -346,6 +427,34 @@ def make_trainer(
         peft_config=adapter_of(config),
         callbacks=list(callbacks),
     )
+    for callback in trainer.callback_handler.callbacks:
+        if type(callback).__name__ == "TensorBoardCallback" and callback.logging_dir is None:
+            callback.logging_dir = str(Path(config.output) / "tensorboard")
+    trainer.part = part
+    trainer.draws = draws(suite, config)
+    if trainer.draws is not None:
+        from cave_rl.training.sampling import DrawsState
+
+        trainer.add_callback(DrawsState(trainer.draws))
     if server is not None and config.sync != "nccl":
         publish_by(trainer, Publisher(trainer, server, config))
     return trainer
+
+
+def trainer_class(part: TrainPart, *, alone: bool) -> Any:
+    """TRL's trainer, and above it only what a run asks for.
+
+    Args:
+        part: how rows are chosen and credit is given.
+        alone: whether one process has the whole model, without gradient checkpointing: then prefixes are shared.
+    """
+    from trl import GRPOTrainer
+
+    from cave_rl.training.credit import TokenCredit
+    from cave_rl.training.prefix import PrefixGRPOTrainer
+    from cave_rl.training.sampling import DrawnRows
+
+    chosen = [DrawnRows] if part.curriculum is not None else []
+    chosen += [TokenCredit] if part.credit != "episode" else []
+    chosen += [PrefixGRPOTrainer if alone else GRPOTrainer]
+    return chosen[0] if len(chosen) == 1 else type("CaveGRPOTrainer", tuple(chosen), {})

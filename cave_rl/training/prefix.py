@@ -27,8 +27,9 @@ class PrefixGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         advantages = inputs["advantages"]
         # Only where a row's part of the loss is its advantage times something, over a normalizer of the whole batch
         plain = self.loss_type in ("dapo", "cispo") and self.beta == 0.0 and not self._entropy_bonus_enabled
-        if plain and advantages.dim() == 1 and self.top_entropy_quantile == 1.0:
+        if plain and self.top_entropy_quantile == 1.0:
             teaches = advantages.abs() > 1e-6
+            teaches = teaches if advantages.dim() == 1 else teaches.any(1)  # one for each token
             teaches[0] |= not bool(teaches.any())  # a loss needs a row to hang on
             rows = len(advantages)
             inputs = {

@@ -7,11 +7,16 @@ goes on where it stopped. Under `accelerate launch` all processes train, and the
     before.jsonl        episodes of the evaluation before training (and after.jsonl)
     traces.jsonl        every training episode
     metrics.jsonl       the trainer's log, one line a step
+    evaluations.jsonl   what was measured while training, where that is asked for (`eval.during`)
+    best/               the model that did best in it
+    alerts.jsonl        signs of collapse
     checkpoints/        the trainer's state
     adapter/            what was trained
     summary.json        the table, as data
     summary.md          the table, and episodes before and after
     learning_curve.png
+    report.html         curves of training, and every episode before and after
+    tensorboard/        the trainer's log for TensorBoard, where that is installed
 """
 
 from __future__ import annotations
@@ -35,9 +40,9 @@ from cave_rl.rollouts.chat import Chat
 from cave_rl.runtime.errors import Fault
 from cave_rl.runtime.pool import Pool
 from cave_rl.tasks.suite import Suite
-from cave_rl.training import policy, ranks
+from cave_rl.training import page, policy, ranks
 from cave_rl.training.check import check
-from cave_rl.training.config import EvalTable, TrainConfig, dump
+from cave_rl.training.config import ConfigError, DuringPart, EvalTable, TrainConfig, dump
 from cave_rl.training.plot import learning_curve
 from cave_rl.training.progress import StepLog, Stopper
 from cave_rl.training.tables import Row, as_markdown, as_table, compare
@@ -124,6 +129,7 @@ class _Run:
         """GRPO, from the last checkpoint if there is one."""
         import transformers
 
+        from cave_rl.training.during import Measured, StoppedBefore, Watched
         from cave_rl.training.generation import is_sharded
         from cave_rl.training.grpo import make_trainer
 
@@ -131,14 +137,26 @@ class _Run:
         part = self.config.train
         with progress_bar(self.console) as bar:
             task = bar.add_task("train", total=part.steps, note="")
-            log = StepLog(self.directory, bar, task)
+            say = functools.partial(bar.console.print, markup=False, highlight=False)
             with Stopper() as stopper:
+                watched = Watched(part.collapse, self.directory, say)
+                callbacks = [StepLog(self.directory, bar, task), stopper, watched]
+                if (during := self.config.eval.during) is not None:
+                    measured = Measured(during, self.directory, self._measure, self._save, say)
+                    callbacks.append(measured)
                 trainer = make_trainer(
-                    self.config, self.loaded.model, self.loaded.tokenizer, self.suite, self.pool, [log, stopper]
+                    self.config, self.loaded.model, self.loaded.tokenizer, self.suite, self.pool, callbacks
                 )
                 trainer.remove_callback(transformers.PrinterCallback)
+                if during is not None:
+                    if is_sharded(trainer):
+                        raise ConfigError("eval.during: the first process measures alone, and has not the whole model")
+                    measured.report = trainer.callback_handler.on_log
                 started = time.monotonic()
-                trainer.train(resume_from_checkpoint=_last_checkpoint(self.directory / "checkpoints"))
+                try:
+                    trainer.train(resume_from_checkpoint=_last_checkpoint(self.directory / "checkpoints"))
+                except StoppedBefore as stopped:
+                    say(str(stopped))
                 seconds = time.monotonic() - started
         if ranks.first():
             self._time("train_s", seconds)
@@ -146,17 +164,16 @@ class _Run:
             trainer.save_model(str(adapter))  # every rank takes part
             if ranks.first():
                 policy.name_base(adapter, self.config.model.name)
+                self._keep_prompt(adapter)
                 self.loaded = (
                     policy.load(str(adapter), self.config.model.dtype) if self.config.eval.tables else self.loaded
                 )
         else:
             if ranks.first():
-                policy.save_adapter(trainer.model, self.loaded.tokenizer, adapter, base=self.config.model.name)
+                self._save(trainer.model, adapter)
             # Evaluated as it will be used: merged. It is also quicker.
             trained = trainer.model.merge_and_unload() if hasattr(trainer.model, "merge_and_unload") else trainer.model
             self.loaded.model = trained.eval()
-        if ranks.first():
-            self._keep_prompt(adapter)
         if stopper.asked and trainer.state.global_step < part.steps:
             raise Interrupted(
                 f"stopped after step {trainer.state.global_step} of {part.steps}; what was learned is in {adapter}. "
@@ -181,20 +198,38 @@ class _Run:
             "after": {" / ".join(key): each.summary() for key, each in after.items()},
             "seconds": times,
         }
+        page.write(self.directory, title)
         (self.directory / "summary.json").write_text(json.dumps(summary, indent=1))
         self.console.print(as_table(rows))
-        written = f"{self.directory}: summary.md, learning_curve.png, adapter/, traces.jsonl"
+        written = f"{self.directory}: summary.md, report.html, learning_curve.png, adapter/, traces.jsonl"
         self.console.print(f"{shown}\n{spent}\n{written}", markup=False, soft_wrap=True)
         return rows
 
+    def _save(self, model: Any, directory: Path) -> None:
+        policy.save_adapter(model, self.loaded.tokenizer, directory, base=self.config.model.name)
+        self._keep_prompt(directory)
+
+    def _measure(self, model: Any) -> Evaluation:
+        """The evaluation while training, of a model as it is now."""
+        part = self.config.eval.during
+        assert part is not None
+        decoding, temperature = self._decodings()[0] if not part.greedy else ("greedy", 0.0)
+        loaded = policy.Loaded(model, self.loaded.tokenizer)
+        return self._evaluate(part, temperature, f"{part.split}, {decoding}", lambda done: None, loaded)
+
     def _evaluate(
-        self, table: EvalTable, temperature: float, label: str, progress: Callable[[int], None]
+        self,
+        table: EvalTable | DuringPart,
+        temperature: float,
+        label: str,
+        progress: Callable[[int], None],
+        loaded: policy.Loaded | None = None,
     ) -> Evaluation:
         part = self.config.rollout
         sampling = Sampling(temperature, part.top_p, part.top_k, part.max_tokens)
         role = self.config.env.prompt.observation_role
         return evaluate(
-            self.loaded.player(sampling, role=role, budget=part.tokens, seed=self.config.seed),
+            (loaded or self.loaded).player(sampling, role=role, budget=part.tokens, seed=self.config.seed),
             choose(self.suite, table.split, table.rollouts, families=table.families, tags=table.tags),
             pool=self.pool,
             config=self.config.env,

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cave_rl import cli
+from cave_rl.cli.train import further
 from cave_rl.training import config as training_config
 from tests.training import tiny
 
@@ -156,3 +157,15 @@ def test_ctrl_c_ends_it_with_130_and_says_how_to_go_on(file: Path, monkeypatch: 
     assert "stopped after step 1 of 2" in result.stdout
     assert "goes on from here" in result.stdout
     assert call(file, "train.steps=2").exit_code == 0
+
+
+def test_a_dry_run_counts_what_is_played_beside_it() -> None:
+    part: dict[str, Any] = {"steps": 25, "groups": 2, "group_size": 4, "credit": "branch"}
+    branches = {"continuations": 3}
+    config = training_config.parse({"train": {**part, "branches": branches}, "eval": {"during": {"rollouts": 40}}})
+    continuations, evaluations = (line.strip() for line in further(config, turns=3))
+    assert continuations == "at most 48 continuations a step", "of 8 rollouts, before their second and third turns"
+    assert evaluations == "120 in 3 evaluations while training"
+    config = training_config.parse({"train": {**part, "branches": {**branches, "most": 10}}})
+    assert [line.strip() for line in further(config, turns=3)] == ["at most 10 continuations a step"]
+    assert further(training_config.TrainConfig(), turns=3) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import inspect
 import itertools
 import json
@@ -386,6 +387,17 @@ def test_anything_of_trl_s_configuration_can_be_set(pool: Pool, tmp_path: Path) 
 def test_what_trl_would_refuse_is_told_as_configuration(given: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         grpo.arguments(tiny.config("out", train__grpo=given))
+
+
+def test_tensorboard_is_the_logger_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name == "tensorboard" or None)
+    assert grpo.loggers(None) == ["tensorboard"]
+    assert grpo.loggers([]) == []
+    assert grpo.loggers(["tensorboard"]) == ["tensorboard"]
+    with pytest.raises(ConfigError, match=r"train.report_to: wandb is not installed: pip install wandb"):
+        grpo.loggers(["tensorboard", "wandb"])
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert grpo.loggers(None) == []
 
 
 def test_the_trainer_s_own_generation_gives_the_same_tokens(pool: Pool, tmp_path: Path) -> None:

@@ -109,8 +109,15 @@ def test_the_same_gradients(make: Make, prompts: list[list[int]], lora: dict[str
         assert apart < 1e-4, (name, apart)
 
 
-@pytest.mark.parametrize("advantages", [[1.0, 0.0, 0.0, -1.5], [0.0] * 4, [0.5] * 4], ids=["some", "none", "all"])
-def test_rows_without_an_advantage_are_left_out_and_nothing_changes(make: Make, advantages: list[float]) -> None:
+TOKENS = [[0.0, 1.0, 0.0, 0.0, 0.0], [0.0] * 5, [0.0] * 5, [1.0, 0.0, -1.0, 0.0, 0.5]]
+
+
+@pytest.mark.parametrize(
+    "advantages",
+    [[1.0, 0.0, 0.0, -1.5], [0.0] * 4, [0.5] * 4, TOKENS],
+    ids=["some", "none", "all", "one for each token"],
+)
+def test_rows_without_an_advantage_are_left_out_and_nothing_changes(make: Make, advantages: list[Any]) -> None:
     trainer = make(model__lora=None)
     given = batch(PROMPTS["of different lengths"]) | {"advantages": torch.tensor(advantages)}
     trainer.current_gradient_accumulation_steps = 1
@@ -127,7 +134,7 @@ def test_rows_without_an_advantage_are_left_out_and_nothing_changes(make: Make, 
         found.append((loss.detach(), [weight.grad.clone() for weight in trainer.model.parameters()]))
     handle.remove()
     torch.testing.assert_close(found[0], found[1], atol=1e-6, rtol=1e-4)
-    assert rows[1] == max(1, sum(each != 0 for each in advantages))
+    assert rows[1] == max(1, sum(bool(torch.tensor(each).any()) for each in advantages))
     assert rows[3] == 4
 
 

@@ -20,7 +20,14 @@ from cave_rl.evaluation.report.runs import Run
 SCRIPTS = ("text.js", "highlight.js", "data.js", "trace.js", "list.js", "live.js")
 
 
-def render(runs: Sequence[Run], *, title: str | None = None, plain: bool = False, stamp: str | None = None) -> str:
+def render(
+    runs: Sequence[Run],
+    *,
+    title: str | None = None,
+    plain: bool = False,
+    stamp: str | None = None,
+    lead: Sequence[Html] = (),
+) -> str:
     """The page.
 
     Args:
@@ -28,12 +35,14 @@ def render(runs: Sequence[Run], *, title: str | None = None, plain: bool = False
         title: its title; the names of the runs if left out.
         plain: whether episodes are embedded uncompressed, for old browsers.
         stamp: what names this state of the runs on a server that has a newer page once they have changed.
+        lead: sections that stand before those of the report.
     """
     found, parts = figures.sides(runs), figures.parts(runs)
     flipped = figures.flips(runs, found)
     style, script = _asset("style.css"), "\n".join(map(_asset, SCRIPTS))
     named = title or ", ".join(run.name for run in runs)
     sections = [
+        *lead,
         tables.success(found, parts),
         tables.pass_at(found),
         tables.by_family(found),

@@ -22,12 +22,12 @@ def success(found: Sequence[Side], parts: Sequence[str]) -> Html:
     head = ["run", "success, 95 % interval", "reward", "tasks", "episodes", "faults"]
     head = ["evaluation"] * bool(parts) + head + ["difference to the first"] * (len(found) > 1)
     worst = [told for side in found if (told := _at_worst(side))]
-    return _section(
+    return section(
         "success",
         "Success",
         _p("An episode is solved when every turn scored 1. Intervals are bootstrapped over tasks. Faults are our side's"
            " failures: they are left out, and counted."),
-        _table(head, rows),
+        table(head, rows),
         tag("ul", [tag("li", each) for each in worst]) if worst else None,
     )  # fmt: skip
 
@@ -45,7 +45,7 @@ def by_family(found: Sequence[Side]) -> Html:
             cells.append(_estimate(figures.success(played)))
         link = tag("a", name, href="#episodes", data_family=name)
         rows.append((link, *cells))
-    return _section("families", "By family", _table(["family", *(side.label for side in found)], rows))
+    return section("families", "By family", table(["family", *(side.label for side in found)], rows))
 
 
 def pass_at(found: Sequence[Side]) -> Html:
@@ -62,13 +62,13 @@ def pass_at(found: Sequence[Side]) -> Html:
         for label, curve in curves
         for each in curve
     ]  # fmt: skip
-    return _section(
+    return section(
         "pass",
         "pass@k",
         _p("The chance that at least one of k rollouts solves a task (pass@k), and that all k do (pass^k): unbiased"
            " estimates, means over the tasks with at least k scored rollouts."),
         tag("div", tag("div", drawn, tag("ul", legend, class_="legend")),
-            _table(["run", "k", "pass@k", "pass^k", "tasks"], rows), class_="beside"),
+            table(["run", "k", "pass@k", "pass^k", "tasks"], rows), class_="beside"),
     )  # fmt: skip
 
 
@@ -80,11 +80,11 @@ def cost(found: Sequence[Side]) -> Html:
     for side, row in zip(found, values, strict=True):
         most = [max((each[i] or 0 for each in values), default=0) for i in range(len(names))]
         rows.append((side.label, *(_amount(value, most[i]) for i, value in enumerate(row))))
-    return _section(
+    return section(
         "cost",
         "Steps, tokens and time",
         _p("Means an episode, faults left out."),
-        _table(["run", *names], rows),
+        table(["run", *names], rows),
     )
 
 
@@ -101,7 +101,7 @@ def endings(found: Sequence[Side]) -> Html:
         for name in sorted(set().union(*counts)):
             cells = [_count(each[name], sum(each.values())) for each in counts]
             rows.append((kind, name or "(not told)", *cells))
-    return _section("outcomes", "Outcomes", _table(["of", "outcome", *(side.label for side in found)], rows))
+    return section("outcomes", "Outcomes", table(["of", "outcome", *(side.label for side in found)], rows))
 
 
 def failing(found: Sequence[Side]) -> Html:
@@ -114,11 +114,11 @@ def failing(found: Sequence[Side]) -> Html:
     ]  # fmt: skip
     if not rows:
         return Html("")
-    return _section(
+    return section(
         "verdicts",
         "What failed most",
         _p("Assertions and gates by how often they failed; the share is of how often they were judged."),
-        _table(["run", "family", "statement", "failed"], rows),
+        table(["run", "family", "statement", "failed"], rows),
     )
 
 
@@ -132,8 +132,8 @@ def slowest(found: Sequence[Side]) -> Html:
          tag("a", f"{each.slowest.seconds or 0:.2f} s", href=f"#e{each.slowest.id}"))
         for each in slow
     ]  # fmt: skip
-    return _section(
-        "slowest", "Slowest tasks", _table(["task", "seconds an episode", "episodes", "slowest episode"], rows)
+    return section(
+        "slowest", "Slowest tasks", table(["task", "seconds an episode", "episodes", "slowest episode"], rows)
     )
 
 
@@ -152,7 +152,7 @@ def flips(found: Sequence[Side], flipped: Iterable[str]) -> Html:
         if kind in counted
     ]
     body = tag("ul", told) if told else _p("Every task has the same result on all sides.")
-    return _section("flips", "Flips", body)
+    return section("flips", "Flips", body)
 
 
 def sources(runs: Sequence[Run]) -> Html:
@@ -162,7 +162,7 @@ def sources(runs: Sequence[Run]) -> Html:
             tag("details", tag("summary", "configuration"), tag("pre", run.config)) if run.config else None)
         for run in runs
     ]  # fmt: skip
-    return _section("runs", "Runs", tag("ul", items))
+    return section("runs", "Runs", tag("ul", items))
 
 
 # --- what they share --------------------------------------------------------------------------------------------------
@@ -196,7 +196,8 @@ def _at_worst(side: Side) -> str:
     return f"{told} NO VERDICT: {share}, so this says nothing of the model."
 
 
-def _section(name: str, title: str, *children: Child) -> Html:
+def section(name: str, title: str, *children: Child) -> Html:
+    """A part of the page with its title."""
     return tag("section", tag("h2", title, id=f"{name}-title"), *children, id=name, aria_labelledby=f"{name}-title")
 
 
@@ -204,7 +205,8 @@ def _p(*children: Child) -> Html:
     return tag("p", *children)
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[Child]]) -> Html:
+def table(head: Sequence[str], rows: Sequence[Sequence[Child]]) -> Html:
+    """A table that scrolls by itself where it is too wide; the first cell of a row names it."""
     titles = tag("tr", [tag("th", each, scope="col") for each in head])
     body = [tag("tr", tag("th", row[0], scope="row"), [tag("td", cell) for cell in row[1:]]) for row in rows]
     return tag(
