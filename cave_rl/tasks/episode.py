@@ -35,11 +35,12 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cave_rl.rewards.compose import Conduct, episode_cost, episode_reward, turn_score
+from cave_rl.rewards.compose import Conduct, counted, episode_cost, episode_reward, turn_score
 from cave_rl.rewards.evidence import show
 from cave_rl.rewards.judge import Judge, Ruling, judge_steps
 from cave_rl.runtime.calls import CallRecord
 from cave_rl.runtime.codec import ClaimError, decode
+from cave_rl.runtime.describe import describe_all
 from cave_rl.runtime.drive import Steps
 from cave_rl.runtime.errors import Fault, RuntimeGone
 from cave_rl.runtime.pool import Pool
@@ -131,6 +132,7 @@ class Episode:
         self._judge: Judge | None = None
         self._judged_by = self  # the episode whose judge judges this one
         self._known: dict[str, bytes] = {}  # the claims before the current turn
+        self._starts: list[int] = []  # how many calls there were before each turn that was judged
         self._kept: set[str] = set()  # what no turn may change that does not declare it
 
     @property
@@ -179,6 +181,7 @@ class Episode:
         template = yield from self._template_steps()
         seeds = [_rollout_seed(f"{task.id}/{self.seed}{of}", self.config.key) for of in ("", "/hosted")]
         self._runtime = yield from template.start_steps(seeds[0], companion_seed=seeds[1])
+        self.runtime.withhold(task.withheld(0))
         try:  # before any hostile code has run
             self._known = yield from self.runtime.claim_steps(self._watched(len(task.turns)), self.config.limits)
         except RuntimeGone as gone:
@@ -238,7 +241,7 @@ class Episode:
         twin.scores, twin.trace = list(self.scores), list(self.trace)
         twin._turn = replace(self._turn)
         twin._tally = replace(self._tally, outcomes=list(self._tally.outcomes))
-        twin._known, twin._kept = dict(self._known), set(self._kept)
+        twin._known, twin._kept, twin._starts = dict(self._known), set(self._kept), list(self._starts)
         twin._runtime, twin._judge = runtime, None
         twin._judged_by = self._judged_by if trusted else twin
         return twin
@@ -298,9 +301,11 @@ class Episode:
             return self._observe(text, reward, not truncated, truncated, info)
         self._turn = _TurnState(turn.index + 1, calls=len(self.runtime.calls))
         following = self.task.turns[self._turn.index]
+        self.runtime.withhold(self.task.withheld(self._turn.index))
         yield from self._event_steps(following)
         yield from self._look_steps()
-        query = self._prompt.query_message(following.query)["content"]
+        come = (each.text() for each in describe_all(self.task.told(self._turn.index)))
+        query = self._prompt.query_message("\n\n".join([following.query, *come]))["content"]
         role = self._prompt.observation_role if text else "user"
         return self._observe(f"{text}\n\n{query}" if text else query, reward, False, False, info, role)
 
@@ -408,8 +413,10 @@ class Episode:
             return Ruling.lost(turn.assertions, f"the runtime is gone: {gone}"), 0.0
         judge = yield from self._judged_by._judge_of_its_own_steps()
         kept = self._kept & self._known.keys()
-        calls = self.runtime.calls[self._turn.calls :]
-        ruling = yield from judge.rule_steps(self._turn.index, self._known, after, answer, kept, calls)
+        starts, record = [*self._starts, self._turn.calls], self.runtime.calls
+        *earlier, calls = (record[start:end] for start, end in zip(starts, [*starts[1:], None], strict=True))
+        ruling = yield from judge.rule_steps(self._turn.index, self._known, after, answer, kept, calls, earlier)
+        self._starts = starts
         self._known = after
         self._kept |= (turn.reads | turn.changes) & after.keys()  # from now on these are state to be kept
         return ruling, turn_score(ruling, self.config.reward, refusal=turn.refusal)
@@ -435,7 +442,7 @@ class Episode:
             earned = episode_reward(self.scores, weights, episode_cost(conduct, self.config.reward))
         else:
             unreached = [0.0] * (len(weights) - len(self.scores))
-            earned = episode_reward([*self.scores, *unreached], weights)
+            earned = episode_reward(counted([*self.scores, *unreached], self.task.counting), weights)
         share, self._paid = earned - self._paid, earned
         return share
 
@@ -465,6 +472,8 @@ class Episode:
             info["error"] = cell.error.type
         if ruling is not None:
             info["verdicts"] = [verdict.as_dict() for verdict in ruling.verdicts]
+            for verdict in ruling.verdicts:
+                info |= {key: told for key, told in (verdict.told or {}).items() if key not in info}
         return info
 
     def _note(self, outcome: str, cell: CellResult | None, calls: Sequence[CallRecord] = ()) -> dict[str, Any]:

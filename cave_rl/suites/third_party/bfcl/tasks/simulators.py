@@ -1,0 +1,64 @@
+"""Upstream's simulators: made from a dialogue, called by call strings of upstream's, compared as upstream compares."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from bfcl_eval.constants.executable_backend_config import CLASS_FILE_PATH_MAPPING, STATELESS_CLASSES
+
+from cave_rl.suites.third_party.bfcl.tasks.data import Dialogue
+
+Simulators = Mapping[str, Any]
+"""The instances of a dialogue, by the names of their classes."""
+
+
+def make(dialogue: Dialogue) -> dict[str, Any]:
+    """Fresh simulators in the state in which a dialogue begins."""
+    made: dict[str, Any] = {}
+    for name in dialogue.classes:
+        made[name] = getattr(importlib.import_module(CLASS_FILE_PATH_MAPPING[name]), name)()
+        if name not in STATELESS_CLASSES:
+            # A copy: upstream's classes keep, and change, parts of what they are given.
+            scenario = copy.deepcopy(dialogue.config.get(name, {}))
+            made[name]._load_scenario(scenario, long_context=dialogue.long_context)
+    return made
+
+
+def run(simulators: Simulators, text: str) -> str:
+    """Makes a call of upstream's answers, which are trusted; what it says."""
+    methods = {name: getattr(each, name) for each in simulators.values() for name in dir(each) if name[0] != "_"}
+    try:
+        return said(eval(text, {"__builtins__": {}}, methods))
+    except Exception as error:  # as upstream has it: what a call raises is its result
+        return f"Error during execution: {error}"
+
+
+def call(simulators: Simulators, method: str, arguments: Mapping[str, Any]) -> None:
+    """Makes a call that was recorded, whatever it raises."""
+    owner = next(each for each in simulators.values() if hasattr(each, method))
+    try:
+        getattr(owner, method)(**copy.deepcopy(dict(arguments)))
+    except Exception:  # it did so when it was recorded, too: what counts is the state that it leaves
+        return
+
+
+def said(result: Any) -> str:
+    """A result as upstream compares it."""
+    if type(result) is str:
+        return result
+    if type(result) is dict:
+        try:
+            return json.dumps(result)
+        except (TypeError, ValueError):
+            return str(result)
+    return str(result)
+
+
+def differs(found: Any, wanted: Any) -> list[str]:
+    """The public attributes in which a simulator is not as it should be; private ones are nobody's business."""
+    names = [name for name in vars(wanted) if not name.startswith("_")]
+    return [name for name in names if getattr(found, name) != getattr(wanted, name)]
