@@ -106,6 +106,7 @@ def checked(dialogue: Dialogue, calls: list[list[list[str]]]) -> dict[str, Any]:
     tag = f"t{secrets.token_hex(8)}"  # instances are kept by tag, and it becomes part of a name that is evaluated
     entry = {"id": dialogue.id, "initial_config": dialogue.config, "involved_classes": list(dialogue.classes)}
     gold = [list(turn) for turn in dialogue.gold]
+    simulators.refresh(dialogue)
     try:
         found = multi_turn_checker(calls, gold, entry, dialogue.id.rpartition("_")[0], tag)
     finally:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import copy
+import functools
 import importlib
+import inspect
 import json
 from collections.abc import Mapping
+from types import FunctionType
 from typing import Any
 
 from bfcl_eval.constants.executable_backend_config import CLASS_FILE_PATH_MAPPING, STATELESS_CLASSES
@@ -19,13 +22,25 @@ Simulators = Mapping[str, Any]
 def make(dialogue: Dialogue) -> dict[str, Any]:
     """Fresh simulators in the state in which a dialogue begins."""
     made: dict[str, Any] = {}
+    refresh(dialogue)
     for name in dialogue.classes:
-        made[name] = getattr(importlib.import_module(CLASS_FILE_PATH_MAPPING[name]), name)()
+        made[name] = _class(name)()
         if name not in STATELESS_CLASSES:
             # A copy: upstream's classes keep, and change, parts of what they are given.
             scenario = copy.deepcopy(dialogue.config.get(name, {}))
             made[name]._load_scenario(scenario, long_context=dialogue.long_context)
     return made
+
+
+def refresh(dialogue: Dialogue) -> None:
+    """Makes the defaults of the simulators' methods what they were at first.
+
+    `post_tweet` keeps the list that is its default, and `mention` adds to what is kept: what was done to one instance
+    would be met by the next.
+    """
+    for name in dialogue.classes:
+        for method, defaults in _defaults(name).items():
+            method.__defaults__ = copy.deepcopy(defaults)
 
 
 def run(simulators: Simulators, text: str) -> str:
@@ -62,3 +77,17 @@ def differs(found: Any, wanted: Any) -> list[str]:
     """The public attributes in which a simulator is not as it should be; private ones are nobody's business."""
     names = [name for name in vars(wanted) if not name.startswith("_")]
     return [name for name in names if getattr(found, name) != getattr(wanted, name)]
+
+
+def _class(name: str) -> type:
+    found: type = getattr(importlib.import_module(CLASS_FILE_PATH_MAPPING[name]), name)
+    return found
+
+
+@functools.cache
+def _defaults(name: str) -> dict[FunctionType, tuple[Any, ...]]:
+    """The methods of a simulator that have mutable defaults, with copies of these from before the first call."""
+    cls = getattr(importlib.import_module(CLASS_FILE_PATH_MAPPING[name]), name)
+    methods = [each for _, each in inspect.getmembers(cls, inspect.isfunction) if each.__defaults__]
+    mutable = [each for each in methods if any(isinstance(value, (list, dict, set)) for value in each.__defaults__)]
+    return {each: copy.deepcopy(each.__defaults__) for each in mutable}
