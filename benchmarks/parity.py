@@ -2,9 +2,9 @@
 
     python -m benchmarks.parity [--categories base,miss_func] [--first 20] [--json out.json] [--markdown out.md]
 
-BFCL: the answers of each multi-turn dialogue, and ways to get them wrong (`benchmarks.mutations`), are played as cells in
-the real environment. What our verdict says of the live simulators is compared with what upstream's `multi_turn_checker`
-and `multi_turn_irrelevance_checker` say, here in another process, of the calls that were recorded.
+BFCL: the answers of each multi-turn dialogue, and ways to get them wrong (`benchmarks.mutations`), are played as cells
+in the real environment. What our verdict says of the live simulators is compared with what upstream's
+`multi_turn_checker` and `multi_turn_irrelevance_checker` say, in this process, of the calls that were recorded.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from cave_rl.rollouts import play_messages
 from cave_rl.rollouts.play import Rollout
 from cave_rl.runtime import Pool
 from cave_rl.semantic.parsing import fenced
+from cave_rl.suites.third_party.bfcl.tasks.data import dialogues
+from cave_rl.suites.third_party.bfcl.tasks.judging import checked
 from cave_rl.suites.third_party.bfcl.tasks.suite import CATEGORIES, Dialogues
 from cave_rl.tasks import Episode, EpisodeConfig, Task
 
@@ -92,8 +94,6 @@ def play(pool: Pool, played: Sequence[tuple[Task, Turns]]) -> list[Rollout]:
 
 def parity(category: str, numbers: Sequence[int], pool: Pool) -> Parity:
     """Plays dialogues of a category in all ways, and compares the verdicts."""
-    from cave_rl.suites.third_party.bfcl.tasks.data import dialogues
-
     suite, found = Dialogues(category), Parity(dialogues=len(numbers))
     for number in numbers:
         dialogue, task = dialogues(category)[number], suite.dialogue(number)
@@ -118,11 +118,12 @@ def parity(category: str, numbers: Sequence[int], pool: Pool) -> Parity:
 
 def _theirs(dialogue: Any, calls: list[list[list[str]]]) -> dict[str, bool]:
     """Upstream's checkers, run in this process."""
-    from bfcl_eval.eval_checker.multi_turn_eval.multi_turn_checker import multi_turn_irrelevance_checker
+    from bfcl_eval.eval_checker.multi_turn_eval.multi_turn_checker import (
+        multi_turn_checker,
+        multi_turn_irrelevance_checker,
+    )
 
-    from cave_rl.suites.third_party.bfcl.tasks.judging import checked
-
-    valid = checked(dialogue, calls)["valid"]
+    valid = checked(multi_turn_checker, dialogue, calls)["valid"]
     gold = [list(turn) for turn in dialogue.gold]
     return {"checker": valid, "strict": valid and multi_turn_irrelevance_checker(calls, gold)["valid"]}
 
@@ -171,15 +172,16 @@ def main(
     with Pool() as pool:
         for category in categories.split(","):
             found[category] = parity(category, range(first), pool)
-            console.print(f"{category}: {len(found[category].disagreements)} disagreements")
+            console.print(
+                f"{category}: {len(found[category].disagreements)} disagreements",
+                *found[category].disagreements,
+                sep="\n",
+            )
     shown = Table("reward 1 / official / checker", *found, title="BFCL multi-turn")
     rows = table(found)
     for row in rows:
         shown.add_row(*row)
     console.print(shown)
-    for category, each in found.items():
-        for told in each.disagreements:
-            console.print(f"{category}, {told}")
     if json_file is not None:
         json_file.write_text(json.dumps({name: asdict(each) for name, each in found.items()}, indent=1))
     if markdown is not None:

@@ -149,8 +149,8 @@ class Task:
         modules: modules imported before anything else (`("pandas",)`); they cost once, not per rollout.
         tags: free labels for reports.
         difficulty: a number that grows with difficulty, for curricula; None where it has no meaning.
-        counting: how the scores of its turns make its reward: `each` its share, `prefix` (those before the first that is
-            not 1), or `whole` (1 if all are, else 0).
+        counting: how the scores of its turns make its reward: `each` its share, `prefix` (those before the first that
+            is not 1), or `whole` (1 if all are, else 0).
         suite, family, seed: where the task comes from; set by the suite.
     """
 

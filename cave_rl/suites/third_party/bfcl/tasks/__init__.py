@@ -1,8 +1,8 @@
 """BFCL-MultiTurn-*-v0: the suites. Host and Judge only.
 
 `suite` says which dialogues there are, `data` reads upstream's files, `making` makes tasks of them, `judging` judges
-them, `simulators` and `writing` are what it does that with. Of these only the first is imported before a task is made:
-it needs no package.
+them, `simulators` and `writing` are what it does that with. Upstream's package is needed to make a task, and not to
+import any of them.
 
 >>> base.name, len(base.families), base.names("heldout")
 ('BFCL-MultiTurn-Base-v0', 4, [])

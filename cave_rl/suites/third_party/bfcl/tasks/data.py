@@ -10,15 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import bfcl_eval
-from bfcl_eval.constants.executable_backend_config import MULTI_TURN_FUNC_DOC_FILE_MAPPING
-
 from cave_rl.runtime.transfer import hide
 from cave_rl.tasks.suite import SuiteError
 
 VERSION = "2026.3.23"
-
-_DATA = Path(bfcl_eval.__file__).parent / "data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +53,25 @@ def dialogues(category: str) -> tuple[Dialogue, ...]:
     Raises:
         SuiteError: another version is installed.
     """
+    import bfcl_eval  # noqa: F401  # it is this that may not be installed, rather than what tells of it
+
     installed = importlib.metadata.version("bfcl-eval")
     if installed != VERSION:
         raise SuiteError(f"bfcl-eval {VERSION} is wanted, and {installed} is installed: its dialogues are others")
-    for file in _DATA.rglob("*.json"):
+    for file in _data().rglob("*.json"):
         hide(file)
-    answers = {each["id"]: each["ground_truth"] for each in _lines(_DATA / "possible_answer" / _file(category))}
-    return tuple(_dialogue(each, answers[each["id"]]) for each in _lines(_DATA / _file(category)))
+    name = f"BFCL_v4_multi_turn_{category}.json"
+    answers = {each["id"]: each["ground_truth"] for each in _lines(_data() / "possible_answer" / name)}
+    return tuple(_dialogue(each, answers[each["id"]]) for each in _lines(_data() / name))
 
 
 @functools.cache
 def documented(name: str) -> tuple[str, ...]:
     """The methods of a simulator that upstream tells models of."""
-    return tuple(each["name"] for each in _lines(_DATA / "multi_turn_func_doc" / MULTI_TURN_FUNC_DOC_FILE_MAPPING[name]))
+    from bfcl_eval.constants.executable_backend_config import MULTI_TURN_FUNC_DOC_FILE_MAPPING
+
+    file = MULTI_TURN_FUNC_DOC_FILE_MAPPING[name]
+    return tuple(each["name"] for each in _lines(_data() / "multi_turn_func_doc" / file))
 
 
 def _dialogue(entry: Mapping[str, Any], gold: list[list[str]]) -> Dialogue:
@@ -81,12 +82,25 @@ def _dialogue(entry: Mapping[str, Any], gold: list[list[str]]) -> Dialogue:
         config=entry["initial_config"],
         gold=tuple(map(tuple, gold)),
         excluded=frozenset(entry.get("excluded_function", ())),
-        missed={int(turn): tuple(names) for turn, names in entry.get("missed_function", {}).items()},
+        missed=_missed(entry, gold),
     )
 
 
-def _file(category: str) -> str:
-    return f"BFCL_v4_multi_turn_{category}.json"
+def _missed(entry: Mapping[str, Any], gold: list[list[str]]) -> dict[int, tuple[str, ...]]:
+    """The methods that come with a turn; one that an answer before calls (of number 49) comes with that."""
+    found: dict[int, tuple[str, ...]] = {}
+    for turn, names in entry.get("missed_function", {}).items():
+        for name in names:
+            uses = (at for at, calls in enumerate(gold) for each in calls if each.startswith(f"{name}("))
+            at = min([int(turn), *uses])
+            found[at] = (*found.get(at, ()), name)
+    return found
+
+
+def _data() -> Path:
+    import bfcl_eval
+
+    return Path(bfcl_eval.__file__).parent / "data"
 
 
 def _lines(file: Path) -> Iterator[dict[str, Any]]:

@@ -12,19 +12,20 @@ follows from the calls, and, when the dialogue ends, what upstream's own checker
 from __future__ import annotations
 
 import secrets
+import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
-
-from bfcl_eval.eval_checker.multi_turn_eval import multi_turn_utils
-from bfcl_eval.eval_checker.multi_turn_eval.multi_turn_checker import multi_turn_checker
 
 from cave_rl.rewards.evidence import Call, Evidence
 from cave_rl.rewards.verdict import Verdict
 from cave_rl.suites.third_party.bfcl.tasks import simulators
 from cave_rl.suites.third_party.bfcl.tasks.data import Dialogue
 from cave_rl.suites.third_party.bfcl.tasks.writing import method_of, was_made, written
+
+Checker = Callable[..., dict[str, Any]]
+"""Upstream's `multi_turn_checker`, handed over as it is: so a judge has imported it before it is confined."""
 
 _TOLD_CHARS = 40_000
 """How much of the calls is told in `info`; the trace has all of them."""
@@ -47,6 +48,7 @@ class Passes:
         turn: its index.
         hosted: the names of the hosted simulators, in the order of the dialogue's classes.
         official: which reading scores.
+        checker: upstream's.
     """
 
     __cave_host_only__: ClassVar[bool] = True
@@ -55,6 +57,7 @@ class Passes:
     turn: int
     hosted: tuple[str, ...]
     official: bool
+    checker: Checker
     weight: float = 1.0
     reads: frozenset[str] = field(init=False)
 
@@ -82,7 +85,7 @@ class Passes:
             "calls": _bounded([written(each) for each in turns]),
         }
         if self.turn + 1 == len(self.dialogue.gold):
-            told["checker"] = checked(self.dialogue, [written(each) for each in turns])
+            told["checker"] = checked(self.checker, self.dialogue, [written(each) for each in turns])
         passed = (official if self.official else strict)[-1]
         return [Verdict("passes", passed, self.weight, "" if passed else wrong[-1], told={"bfcl": told})]
 
@@ -101,19 +104,20 @@ class Passes:
         return found, not any(simulators.differs(live[name], replay[name]) for name in live)
 
 
-def checked(dialogue: Dialogue, calls: list[list[list[str]]]) -> dict[str, Any]:
+def checked(checker: Checker, dialogue: Dialogue, calls: list[list[list[str]]]) -> dict[str, Any]:
     """What upstream's checker says of call strings, by turn and step."""
     tag = f"t{secrets.token_hex(8)}"  # instances are kept by tag, and it becomes part of a name that is evaluated
     entry = {"id": dialogue.id, "initial_config": dialogue.config, "involved_classes": list(dialogue.classes)}
     gold = [list(turn) for turn in dialogue.gold]
     simulators.refresh(dialogue)
     try:
-        found = multi_turn_checker(calls, gold, entry, dialogue.id.rpartition("_")[0], tag)
+        found = checker(calls, gold, entry, dialogue.id.rpartition("_")[0], tag)
     finally:
-        for name in [each for each in vars(multi_turn_utils) if each.startswith(tag)]:
-            delattr(multi_turn_utils, name)
-    kept = {key: str(found[key])[:500] for key in ("error_type", "error_message") if key in found}
-    return {"valid": found["valid"], **kept}
+        keeper = vars(sys.modules["bfcl_eval.eval_checker.multi_turn_eval.multi_turn_utils"])
+        for name in [each for each in keeper if each.startswith(tag)]:
+            del keeper[name]
+    why = (key for key in ("error_type", "error_message") if key in found)
+    return {"valid": found["valid"]} | {key: str(found[key])[:500] for key in why}
 
 
 def _why(

@@ -7,12 +7,12 @@ import functools
 import importlib
 import inspect
 import json
+import sys
 from collections.abc import Mapping
 from types import FunctionType
 from typing import Any
 
-from bfcl_eval.constants.executable_backend_config import CLASS_FILE_PATH_MAPPING, STATELESS_CLASSES
-
+from cave_rl.suites.third_party.bfcl import world
 from cave_rl.suites.third_party.bfcl.tasks.data import Dialogue
 
 Simulators = Mapping[str, Any]
@@ -21,6 +21,8 @@ Simulators = Mapping[str, Any]
 
 def make(dialogue: Dialogue) -> dict[str, Any]:
     """Fresh simulators in the state in which a dialogue begins."""
+    from bfcl_eval.constants.executable_backend_config import STATELESS_CLASSES
+
     made: dict[str, Any] = {}
     refresh(dialogue)
     for name in dialogue.classes:
@@ -30,6 +32,16 @@ def make(dialogue: Dialogue) -> dict[str, Any]:
             scenario = copy.deepcopy(dialogue.config.get(name, {}))
             made[name]._load_scenario(scenario, long_context=dialogue.long_context)
     return made
+
+
+def parts(simulator: Any) -> tuple[type, ...]:
+    """The classes of what a simulator may come to hold, instances of which it need not hold yet."""
+    beside = vars(sys.modules[type(simulator).__module__])
+    return tuple(
+        each
+        for each in beside.values()
+        if isinstance(each, type) and each.__module__ == type(simulator).__module__ and each is not type(simulator)
+    )
 
 
 def refresh(dialogue: Dialogue) -> None:
@@ -44,7 +56,7 @@ def refresh(dialogue: Dialogue) -> None:
 
 
 def run(simulators: Simulators, text: str) -> str:
-    """Makes a call of upstream's answers, which are trusted; what it says."""
+    """Makes a call of upstream's answers, which are trusted; what it says, as a World would have it."""
     methods = {name: getattr(each, name) for each in simulators.values() for name in dir(each) if name[0] != "_"}
     try:
         return said(eval(text, {"__builtins__": {}}, methods))
@@ -79,15 +91,22 @@ def differs(found: Any, wanted: Any) -> list[str]:
     return [name for name in names if getattr(found, name) != getattr(wanted, name)]
 
 
-def _class(name: str) -> type:
-    found: type = getattr(importlib.import_module(CLASS_FILE_PATH_MAPPING[name]), name)
-    return found
+def _class(name: str) -> Any:
+    from bfcl_eval.constants.executable_backend_config import CLASS_FILE_PATH_MAPPING
+
+    if name == "MathAPI":
+        return world.MathAPI
+    return getattr(importlib.import_module(CLASS_FILE_PATH_MAPPING[name]), name)
 
 
 @functools.cache
 def _defaults(name: str) -> dict[FunctionType, tuple[Any, ...]]:
     """The methods of a simulator that have mutable defaults, with copies of these from before the first call."""
-    cls = getattr(importlib.import_module(CLASS_FILE_PATH_MAPPING[name]), name)
-    methods = [each for _, each in inspect.getmembers(cls, inspect.isfunction) if each.__defaults__]
-    mutable = [each for each in methods if any(isinstance(value, (list, dict, set)) for value in each.__defaults__)]
-    return {each: copy.deepcopy(each.__defaults__) for each in mutable}
+    methods = [each for _, each in inspect.getmembers(_class(name), inspect.isfunction)]
+    defaults = {each: each.__defaults__ or () for each in methods}
+    mutable = (list, dict, set)
+    return {
+        each: copy.deepcopy(values)
+        for each, values in defaults.items()
+        if any(isinstance(value, mutable) for value in values)
+    }

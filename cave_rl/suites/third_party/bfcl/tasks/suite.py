@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal
+from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from cave_rl.rewards.compose import Counting
 from cave_rl.runtime.nearest import nearest
+from cave_rl.suites.third_party.bfcl.tasks.making import make
 from cave_rl.tasks.suite import SPLITS, Split, Suite, SuiteError
 from cave_rl.tasks.task import Task
 
-INSTALL = "pip install --no-deps bfcl-eval==2026.3.23 && pip install mpmath==1.3.0"
+INSTALL = "pip install --no-deps bfcl-eval==2026.3.23 && pip install mpmath==1.3.0 'cave-rl[clock]'"
 """How the package is installed without what only its model handlers need."""
 
 CATEGORIES = {
@@ -44,8 +45,8 @@ class Dialogues(Suite):
             be compared with others'. Otherwise a turn in which nothing can be done is failed by calling anything, and
             the dialogues are split for training.
         style: `functions` injects the methods under their own names, `objects` the simulators.
-        counting: `whole` pays 1 for a dialogue whose turns all pass, else 0; `prefix` pays the share of its turns before
-            the first that does not.
+        counting: `whole` pays 1 for a dialogue whose turns all pass, else 0; `prefix` pays the share of its turns
+            before the first that does not.
     """
 
     def __init__(
@@ -111,14 +112,17 @@ class Dialogues(Suite):
         """
         if not 0 <= number < _EACH * len(FAMILIES):
             raise SuiteError(f"{self.name} has the dialogues 0 to {_EACH * len(FAMILIES) - 1}, not {number}")
-        return _making()(
-            self.category, number, official=self.official, flat=self.style == "functions", counting=self.counting
-        ).but(suite=self.name, family=family_of(number), tags=self.families[family_of(number)].tags)
+        flat, family = self.style == "functions", family_of(number)
+        try:
+            task = make(self.category, number, official=self.official, flat=flat, counting=self.counting)
+        except ImportError as error:
+            raise SuiteError(f"{error.name or error} is not installed, which {self.name} needs: {INSTALL}") from error
+        return task.but(suite=self.name, family=family, tags=self.families[family].tags)
 
     def _numbers(self, split: str, families: Sequence[str] = FAMILIES) -> list[int]:
         numbers = range(_EACH * len(FAMILIES))
-        where = (lambda number: "test") if self.official else split_of
-        return [number for number in numbers if where(number) == split and family_of(number) in families]
+        own = (number for number in numbers if family_of(number) in families)
+        return [number for number in own if ("test" if self.official else split_of(number)) == split]
 
     def _any(self, family: str, rng: random.Random) -> Task:
         return self.task(next(each for each in SPLITS if self._numbers(each)), family, rng.randrange(_EACH))
@@ -132,12 +136,3 @@ def split_of(number: int) -> Split:
 def family_of(number: int) -> str:
     """The family of a dialogue, in every category."""
     return FAMILIES[number // _EACH]
-
-
-def _making() -> Callable[..., Any]:
-    """What makes tasks; only now is the package needed."""
-    try:
-        from cave_rl.suites.third_party.bfcl.tasks.making import make
-    except ImportError as error:
-        raise SuiteError(f"{error.name or error} is not installed, which BFCL's suites are made of: {INSTALL}") from error
-    return make

@@ -49,7 +49,7 @@ def write(method: str, arguments: Mapping[str, Any] | None) -> str:
 
 
 def literal(value: Any) -> str:
-    """Plain data as a Python literal without a parenthesis in any string.
+    r"""Plain data as a Python literal without a parenthesis in any string.
 
     >>> literal({"a": [1, 2.5, (None,)], "b(": float("inf")})
     "{'a': [1, 2.5, (None,)], 'b\\x28': 1e999}"
