@@ -45,4 +45,4 @@ def test_verdicts_agree(pool: Pool, category: str) -> None:
     assert found.disagreements == []
     assert found.kinds["gold"].reward == found.kinds["gold"].checker == len(numbers[category])
     assert found.kinds["nothing"].checker == 0
-    assert [row for row in table({category: found}) if row[0] == "disagreements"][0][1].startswith("0 of ")
+    assert next(row for row in table({category: found}) if row[0] == "disagreements")[1].startswith("0 of ")

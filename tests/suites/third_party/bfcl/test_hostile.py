@@ -14,7 +14,8 @@ from cave_rl.tasks import Task
 from cave_rl.tasks.validation.validate import validate
 from tests.suites.live import gold, instead, play
 
-LINK = "import gc\nlink = next(each for each in gc.get_objects() if type(each).__name__ == 'Link')\n"
+LINK = "link = next(each.cell_contents for each in cd.__closure__ if hasattr(each.cell_contents, 'call'))\n"
+"""What the proxies call by: model code can find it."""
 
 
 def attacked(pool: Pool, cell: str, *, task: Task | None = None, turn: int = 0) -> Rollout:

@@ -47,7 +47,7 @@ def test_there_are_two_suites_of_each_category() -> None:
 
 @pytest.mark.without_bfcl
 def test_a_category_that_is_none_is_told_with_the_nearest() -> None:
-    with pytest.raises(SuiteError, match="miss_funk.*miss_func"):
+    with pytest.raises(SuiteError, match=r"miss_funk.*miss_func"):
         Dialogues("miss_funk")
 
 

@@ -31,7 +31,7 @@ def test_no_string_has_a_name_before_a_parenthesis(text: str, call: str) -> None
     assert not re.search(r"\b([a-zA-Z_]\w*)\s*(?=\()", literal([text + call, {call + "(": text + "("}]))
 
 
-@pytest.mark.parametrize("value", [{1}, b"x", float("nan"), object(), 10**5000, [1j]])
+@pytest.mark.parametrize("value", [{1}, b"x", float("nan"), object(), 10**5000, [1j]], ids=range(6))
 def test_what_cannot_be_written_becomes_a_call_that_raises(value: Any) -> None:
     def find(path: str = "") -> str:
         return path

@@ -14,7 +14,6 @@ from cave_rl.suites.third_party.bfcl.tasks.data import Dialogue, dialogues, docu
 from cave_rl.suites.third_party.bfcl.tasks.judging import Passes
 from cave_rl.tasks.task import Task, Turn
 
-
 MOMENT = datetime.datetime(2026, 3, 23, 12)
 """When everything happens: files note when they were written, and the same calls must leave the same state."""
 
