@@ -102,6 +102,7 @@ class Evidence:
         classes: the injected classes, with the names that claims call them by.
         calls: the calls of hosted objects in this turn, in order.
         earlier: those of each turn before it.
+        limited: of each turn so far, this one included, whether its step limit ended it.
     """
 
     state: State
@@ -110,3 +111,4 @@ class Evidence:
     classes: Mapping[type, str] = field(default_factory=dict)
     calls: Sequence[Call] = ()
     earlier: Sequence[Sequence[Call]] = ()
+    limited: Sequence[bool] = ()

@@ -97,9 +97,10 @@ class Judge(Process):
         kept: Collection[str] | None = None,
         calls: Sequence[CallRecord] = (),
         earlier: Sequence[Sequence[CallRecord]] = (),
+        limited: Sequence[bool] = (),
     ) -> Steps[Ruling]:
         """Judges a turn by the claims before and after it, its final answer, its calls of hosted objects, and those of
-        the turns before.
+        the turns before. `limited` tells of each turn so far whether its step limit ended it.
 
         `kept` names what must not change unless the turn declares it; all that is in `before` if left out.
 
@@ -107,6 +108,7 @@ class Judge(Process):
         """
         evidence: dict[str, Any] = {"before": dict(before), "after": dict(after), "answer": answer}
         evidence["kept"] = sorted(before if kept is None else kept)
+        evidence["limited"] = list(limited)
         evidence["calls"], *evidence["earlier"] = [
             [(each.cell, each.name, each.arguments, each.result, each.error) for each in turn_calls]
             for turn_calls in (calls, *earlier)

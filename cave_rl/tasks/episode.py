@@ -133,6 +133,7 @@ class Episode:
         self._judged_by = self  # the episode whose judge judges this one
         self._known: dict[str, bytes] = {}  # the claims before the current turn
         self._starts: list[int] = []  # how many calls there were before each turn that was judged
+        self._limited: list[bool] = []  # whether each of these was ended by its step limit
         self._kept: set[str] = set()  # what no turn may change that does not declare it
 
     @property
@@ -241,7 +242,8 @@ class Episode:
         twin.scores, twin.trace = list(self.scores), list(self.trace)
         twin._turn = replace(self._turn)
         twin._tally = replace(self._tally, outcomes=list(self._tally.outcomes))
-        twin._known, twin._kept, twin._starts = dict(self._known), set(self._kept), list(self._starts)
+        twin._known, twin._kept = dict(self._known), set(self._kept)
+        twin._starts, twin._limited = list(self._starts), list(self._limited)
         twin._runtime, twin._judge = runtime, None
         twin._judged_by = self._judged_by if trusted else twin
         return twin
@@ -289,6 +291,7 @@ class Episode:
         noted |= {"message": spoken, "code": parsed.code if cell else None, "observation": text, "state": state}
         if not (ends or limited):
             return self._observe(text, 0.0, False, False, self._info(outcome, cell))
+        self._limited.append(not ends)
         ruling, score = yield from self._judge_steps(spec, "" if cut else parsed.answer or "")
         self.scores.append(score)
         noted["state"] = _digests(self._known) if self.runtime.alive else None  # the claims that were judged
@@ -415,7 +418,8 @@ class Episode:
         kept = self._kept & self._known.keys()
         starts, record = [*self._starts, self._turn.calls], self.runtime.calls
         *earlier, calls = (record[start:end] for start, end in zip(starts, [*starts[1:], None], strict=True))
-        ruling = yield from judge.rule_steps(self._turn.index, self._known, after, answer, kept, calls, earlier)
+        told = answer, kept, calls, earlier, self._limited
+        ruling = yield from judge.rule_steps(self._turn.index, self._known, after, *told)
         self._starts = starts
         self._known = after
         self._kept |= (turn.reads | turn.changes) & after.keys()  # from now on these are state to be kept

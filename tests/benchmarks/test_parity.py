@@ -9,7 +9,7 @@ import random
 import pytest
 
 from benchmarks.mutations import drop, early, empty, mutated, perturb, repeat, twice
-from benchmarks.parity import parity, table
+from benchmarks.parity import in_episodes, in_process, parity, table
 from cave_rl.runtime import Pool
 from cave_rl.suites.third_party.bfcl.tasks.suite import CATEGORIES, INSTALL
 
@@ -41,8 +41,9 @@ def test_verdicts_agree(pool: Pool, category: str) -> None:
             pytest.fail(f"BFCL is expected here: {INSTALL}")
         pytest.skip(f"bfcl_eval is not installed: {INSTALL}")
     numbers = {"base": (7, 90, 147), "miss_func": (3, 60), "miss_param": (110, 180), "long_context": (9, 120)}
-    found = parity(category, numbers[category], pool)
+    found = parity(category, numbers[category], in_episodes(pool))
     assert found.disagreements == []
     assert found.kinds["gold"].reward == found.kinds["gold"].checker == len(numbers[category])
     assert found.kinds["nothing"].checker == 0
+    assert parity(category, numbers[category], in_process).kinds == found.kinds
     assert next(row for row in table({category: found}) if row[0] == "disagreements")[1].startswith("0 of ")

@@ -102,7 +102,7 @@ def test_the_answers_are_neither_readable_nor_importable(pool: Pool) -> None:
         "    except OSError:\n        refused += 1\n"
         "for name in ('bfcl_eval', 'bfcl_eval.utils', 'cave_rl.suites.third_party.bfcl.tasks.data'):\n    try:\n"
         f"        import sys; sys.path.append({str(data.parents[1])!r}); __import__(name)\n"
-        "    except ImportError:\n        refused += 1\n"
+        "    except (ImportError, OSError):\n        refused += 1\n"
         "print('refused', refused, [each for each in sys.modules if 'bfcl' in each])"
     )
     assert "refused 9 []" in said(attacked(pool, cell))
@@ -118,6 +118,5 @@ def test_a_great_many_calls_do_not_hide_what_they_do(pool: Pool) -> None:
 
 
 def test_validation_finds_nothing_wrong(pool: Pool) -> None:
-    for suite, numbers in ((base, (0, 102)), (miss_func, (0,)), (Dialogues("miss_param", counting="prefix"), (50,))):
-        report = validate([suite.dialogue(number) for number in numbers], hacks=1, pool=pool)
-        assert report.ok, [str(each) for each in report.errors]
+    report = validate([base.dialogue(102), miss_func.dialogue(60)], hacks=1, pool=pool)
+    assert report.ok, [str(each) for each in report.errors]

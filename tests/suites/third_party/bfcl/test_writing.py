@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cave_rl.rewards.evidence import Call
@@ -21,6 +21,7 @@ plain = st.recursive(
 pytestmark = pytest.mark.without_bfcl
 
 
+@settings(max_examples=50)
 @given(plain)
 def test_a_literal_is_the_value_again(value: Any) -> None:
     assert repr(eval(literal(value), {"__builtins__": {}})) == repr(value)

@@ -2,7 +2,8 @@
 
 A turn passes if something was called, the public state of every simulator is that of a twin on which the answers were
 run, and what the answers' calls return is among what all calls so far have returned. Where there is no answer, because
-nothing can be done, upstream lets anything pass; strictly read, nothing may be called.
+nothing can be done, upstream lets anything pass; strictly read, nothing may be called. A turn before the last that its
+step limit ends fails: there upstream ends the dialogue.
 
 Upstream never sees the simulators that a model acts on: it runs the calls again on others. Here the live ones are
 judged, and the calls are run again for what only they can tell: whether the turns before passed, whether the state
@@ -73,9 +74,13 @@ class Passes:
             return [Verdict("passes", False, self.weight, "nothing was called")]
         turns = [*evidence.earlier, evidence.calls]
         live = {name: evidence.state[at] for name, at in zip(self.dialogue.classes, self.hosted, strict=True)}
+        quits = [each and at + 1 < len(self.dialogue.gold) for at, each in enumerate(evidence.limited)]
         wrong, replayed = self._wrong(turns, live)
-        refused = [not gold for gold in self.dialogue.gold[: self.turn + 1]]
-        official = [refuse or not each for refuse, each in zip(refused, wrong, strict=True)]
+        free = [not gold for gold in self.dialogue.gold[: self.turn + 1]]  # upstream lets anything pass
+        for at, quit_there in enumerate(quits):
+            if quit_there:
+                wrong[at], free[at] = "it was ended by its step limit", False
+        official = [each or not why for each, why in zip(free, wrong, strict=True)]
         strict = [not each for each in wrong]
         told: dict[str, Any] = {
             "official": all(official),
@@ -85,7 +90,7 @@ class Passes:
             "calls": _bounded([written(each) for each in turns]),
         }
         if self.turn + 1 == len(self.dialogue.gold):
-            told["checker"] = checked(self.checker, self.dialogue, [written(each) for each in turns])
+            told["checker"] = checked(self.checker, self.dialogue, [written(each) for each in turns], quits=any(quits))
         passed = (official if self.official else strict)[-1]
         return [Verdict("passes", passed, self.weight, "" if passed else wrong[-1], told={"bfcl": told})]
 
@@ -104,8 +109,19 @@ class Passes:
         return found, not any(simulators.differs(live[name], replay[name]) for name in live)
 
 
-def checked(checker: Checker, dialogue: Dialogue, calls: list[list[list[str]]]) -> dict[str, Any]:
-    """What upstream's checker says of call strings, by turn and step."""
+def checked(
+    checker: Checker, dialogue: Dialogue, calls: list[list[list[str]]], *, quits: bool = False
+) -> dict[str, Any]:
+    """What upstream says of call strings, by turn and step.
+
+    Args:
+        checker: upstream's.
+        dialogue: whose calls these are.
+        calls: the calls.
+        quits: whether a turn before the last was ended by its step limit: then upstream asks no checker.
+    """
+    if quits:
+        return {"valid": False, "error_type": "multi_turn:force_terminated"}
     tag = f"t{secrets.token_hex(8)}"  # instances are kept by tag, and it becomes part of a name that is evaluated
     entry = {"id": dialogue.id, "initial_config": dialogue.config, "involved_classes": list(dialogue.classes)}
     gold = [list(turn) for turn in dialogue.gold]

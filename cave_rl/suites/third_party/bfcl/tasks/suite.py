@@ -116,7 +116,8 @@ class Dialogues(Suite):
         try:
             task = make(self.category, number, official=self.official, flat=flat, counting=self.counting)
         except ImportError as error:
-            raise SuiteError(f"{error.name or error} is not installed, which {self.name} needs: {INSTALL}") from error
+            missing = (error.name or str(error)).partition(".")[0]
+            raise SuiteError(f"{missing} is not installed, which {self.name} needs: {INSTALL}") from error
         return task.but(suite=self.name, family=family, tags=self.families[family].tags)
 
     def _numbers(self, split: str, families: Sequence[str] = FAMILIES) -> list[int]:

@@ -1,7 +1,6 @@
-"""Plays dialogues in this process: by what runs in a World and in a judge, without their processes.
+"""Plays BFCL's dialogues in this process: by what runs in a World and in a judge, without their processes.
 
-It takes a few milliseconds a dialogue, so all of them can be played in all ways. That the same holds in episodes is
-tested on some.
+It takes a few milliseconds a dialogue, where an episode takes processes.
 """
 
 from __future__ import annotations
