@@ -72,6 +72,25 @@ def turn_score(ruling: Ruling, rules: RewardRules, *, refusal: bool = False) -> 
     return 0.0 if rules.credit == "all" else max(0.0, (held - idle) / (1.0 - idle))
 
 
+Counting = Literal["each", "prefix", "whole"]
+"""How the scores of turns make an episode's reward: each for itself; each until the first that is not 1; or all as one:
+what is not solved whole earns nothing."""
+
+
+def counted(scores: Sequence[float], counting: Counting) -> list[float]:
+    """What the scores of all turns count for.
+
+    >>> counted([1.0, 0.5, 1.0], "each"), counted([1.0, 0.5, 1.0], "prefix"), counted([1.0, 0.5, 1.0], "whole")
+    ([1.0, 0.5, 1.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0])
+    """
+    if counting == "each":
+        return list(scores)
+    solved = next((at for at, score in enumerate(scores) if score != 1.0), len(scores))
+    if counting == "whole" and solved < len(scores):
+        solved = 0
+    return [1.0] * solved + [0.0] * (len(scores) - solved)
+
+
 def episode_cost(conduct: Conduct, rules: RewardRules) -> float:
     """What a solved episode pays, before it is bounded by its reward."""
     return (

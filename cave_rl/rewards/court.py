@@ -65,7 +65,9 @@ class Court:
         names = {cls: name for name, cls in self._classes.items()}
         idle = Evidence(self._state(before), self._state(before), classes=names)
         calls = _Calls(evidence["calls"], self._classes)
-        ended = Evidence(self._state(after), self._state(before), evidence["answer"], names, calls)
+        earlier = tuple(_Calls(each, self._classes) for each in evidence.get("earlier", ()))
+        told = evidence["answer"], names, calls, earlier, evidence.get("limited", ())
+        ended = Evidence(self._state(after), self._state(before), *told)
         return {
             "verdicts": [verdict.as_dict() for verdict in [*judge(assertions, ended), *gates]],
             "idle": [verdict.passed for verdict in judge(assertions, idle)],
@@ -129,7 +131,8 @@ def judge(assertions: tuple[Assertion, ...], evidence: Evidence) -> list[Verdict
         for verdict in found:
             count = taken[verdict.name] = taken.get(verdict.name, 0) + 1
             name = verdict.name if count == 1 else f"{verdict.name} #{count}"
-            verdicts.append(Verdict(name, verdict.passed is True, verdict.weight, verdict.message[:MOST_MESSAGE]))
+            message = verdict.message[:MOST_MESSAGE]
+            verdicts.append(Verdict(name, verdict.passed is True, verdict.weight, message, told=verdict.told))
     return verdicts
 
 

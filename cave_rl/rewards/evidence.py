@@ -108,6 +108,8 @@ class Evidence:
         answer: the final message of the turn, thinking stripped; empty if the turn had none.
         classes: the injected classes, with the names that claims call them by.
         calls: the calls of hosted objects in this turn, in order.
+        earlier: those of each turn before it.
+        limited: of each turn so far, this one included, whether its step limit ended it.
     """
 
     state: State
@@ -115,3 +117,5 @@ class Evidence:
     answer: str = ""
     classes: Mapping[type, str] = field(default_factory=dict)
     calls: Sequence[Call] = ()
+    earlier: Sequence[Sequence[Call]] = ()
+    limited: Sequence[bool] = ()

@@ -96,8 +96,11 @@ class Judge(Process):
         answer: str,
         kept: Collection[str] | None = None,
         calls: Sequence[CallRecord] = (),
+        earlier: Sequence[Sequence[CallRecord]] = (),
+        limited: Sequence[bool] = (),
     ) -> Steps[Ruling]:
-        """Judges a turn by the claims before and after it, its final answer and its calls of hosted objects.
+        """Judges a turn by the claims before and after it, its final answer, its calls of hosted objects, and those of
+        the turns before. `limited` tells of each turn so far whether its step limit ended it.
 
         `kept` names what must not change unless the turn declares it; all that is in `before` if left out.
 
@@ -105,7 +108,11 @@ class Judge(Process):
         """
         evidence: dict[str, Any] = {"before": dict(before), "after": dict(after), "answer": answer}
         evidence["kept"] = sorted(before if kept is None else kept)
-        evidence["calls"] = [(each.cell, each.name, each.arguments, each.result, each.error) for each in calls]
+        evidence["limited"] = list(limited)
+        evidence["calls"], *evidence["earlier"] = [
+            [(each.cell, each.name, each.arguments, each.result, each.error) for each in turn_calls]
+            for turn_calls in (calls, *earlier)
+        ]
         packed = pack_bytes(frames.pack(frames.JUDGE, bytes(frames.NONCE_BYTES), evidence))
         try:
             said = yield from self._said_steps({"turn": turn, "evidence": packed.index}, packed.fd)

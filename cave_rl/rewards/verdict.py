@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ class Verdict:
         weight: its share in the turn's score (a gate's weight is 0: it can only take credit away).
         message: why it failed, with actual values; empty when it passed.
         gate: whether failing it takes the whole turn's score.
+        told: what else it tells, as plain data: it goes into `info` under its own keys, and scores nothing.
     """
 
     name: str
@@ -25,13 +27,15 @@ class Verdict:
     weight: float = 1.0
     message: str = ""
     gate: bool = False
+    told: Mapping[str, Any] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for `info` and traces."""
-        return {
+        data: dict[str, Any] = {
             "name": self.name,
             "passed": self.passed,
             "weight": self.weight,
             "message": self.message,
             "gate": self.gate,
         }
+        return data if self.told is None else {**data, "told": dict(self.told)}

@@ -55,11 +55,13 @@ class Calls:
 
     Attributes:
         record: those that reached its World, in order.
+        withheld: what cannot be called yet.
     """
 
     def __init__(self, targets: Collection[str], record: tuple[CallRecord, ...] = ()) -> None:
         self.record = list(record)
         self.failed = ""
+        self.withheld: Collection[str] = frozenset()
         self._targets = targets
         self._cell = 0
         self._count = len(record)
@@ -70,7 +72,7 @@ class Calls:
     def branch(self) -> Calls:
         """Those of a fork of the runtime."""
         calls = Calls(self._targets, tuple(self.record))
-        calls._cell, calls._count = self._cell, self._count
+        calls._cell, calls._count, calls.withheld = self._cell, self._count, self.withheld
         return calls
 
     def begin(self, limits: Limits) -> None:
@@ -129,6 +131,8 @@ class Calls:
         """Why a call is not made: the names of an exception's class and its bases, and its message."""
         if target not in self._targets:
             return ["AttributeError"], f"{target!r} is not hosted{nearest(target, self._targets)}"
+        if target in self.withheld:
+            return ["NameError"], f"name {target!r} is not defined"
         size = sum(map(len, arguments)) + sum(map(len, keywords.values()))
         if size > MOST_BYTES:
             return ["ValueError"], f"the arguments of {target} take {size} bytes; a call carries at most {MOST_BYTES}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Self
 
 from cave_rl.runtime import drive
@@ -52,6 +52,10 @@ class Runtime(Process):
     def calls(self) -> tuple[CallRecord, ...]:
         """Every call of a hosted object so far, as its World saw it; a fork's begin with those before it."""
         return tuple(self._calls.record)
+
+    def withhold(self, targets: Collection[str]) -> None:
+        """Lets no cell call these any more: hosted methods, by the names that calls are recorded under."""
+        self._calls.withheld = frozenset(targets)
 
     def describe(self, names: Iterable[str] | None = None) -> str:
         """What a model is told of what was injected, or of some of it.

@@ -38,11 +38,12 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cave_rl.rewards.compose import Conduct, episode_cost, episode_reward, turn_score
+from cave_rl.rewards.compose import Conduct, counted, episode_cost, episode_reward, turn_score
 from cave_rl.rewards.evidence import show
 from cave_rl.rewards.judge import Judge, Ruling, judge_steps
 from cave_rl.runtime.calls import CallRecord
 from cave_rl.runtime.codec import ClaimError, decode
+from cave_rl.runtime.describe import describe_all
 from cave_rl.runtime.drive import Steps
 from cave_rl.runtime.errors import Fault, RuntimeGone
 from cave_rl.runtime.pool import Pool
@@ -140,6 +141,8 @@ class Episode:
         self._judge: Judge | None = None
         self._judged_by = self  # the episode whose judge judges this one
         self._known: dict[str, bytes] = {}  # the claims before the current turn
+        self._starts: list[int] = []  # how many calls there were before each turn that was judged
+        self._limited: list[bool] = []  # whether each of these was ended by its step limit
         self._kept: set[str] = set()  # what no turn may change that does not declare it
 
     @property
@@ -199,6 +202,7 @@ class Episode:
         template = yield from self._template_steps()
         own, worlds, session = self._seeds()
         self._runtime = yield from template.start_steps(own, companion_seed=worlds)
+        self.runtime.withhold(task.withheld(0))
         try:  # before any hostile code has run
             self._known = yield from self.runtime.claim_steps(self._watched(len(task.turns)), self.config.limits)
         except RuntimeGone as gone:
@@ -291,6 +295,7 @@ class Episode:
         twin._turn = replace(self._turn)
         twin._tally = replace(self._tally, outcomes=list(self._tally.outcomes))
         twin._known, twin._kept = dict(self._known), set(self._kept)
+        twin._starts, twin._limited = list(self._starts), list(self._limited)
         twin._runtime, twin._judge = runtime, None
         twin._judged_by = self._judged_by if trusted else twin
         return twin
@@ -341,6 +346,7 @@ class Episode:
             noted["detail"] = problem
         if not (ends or limited):
             return self._observe(text, 0.0, False, False, self._info(outcome, cell))
+        self._limited.append(not ends)
         ruling, score = yield from self._judge_steps(spec, "" if cut else parsed.answer or "")
         self.scores.append(score)
         noted["state"] = _digests(self._known) if self.runtime.alive else None  # the claims that were judged
@@ -353,10 +359,12 @@ class Episode:
             return self._observe(text, reward, not truncated, truncated, info)
         self._turn = _TurnState(turn.index + 1, calls=len(self.runtime.calls))
         following = self.task.turns[self._turn.index]
+        self.runtime.withhold(self.task.withheld(self._turn.index))
         yield from self._event_steps(following)
         yield from self._look_steps()
         asked = following.query if self._exchange is None else self._exchange.query(self._turn.index, following.query)
-        query = self._prompt.query_message(asked)["content"]
+        come = (each.text() for each in describe_all(self.task.told(self._turn.index)))
+        query = self._prompt.query_message("\n\n".join([asked, *come]))["content"]
         role = self._prompt.observation_role if text else "user"
         return self._observe(f"{text}\n\n{query}" if text else query, reward, False, False, info, role)
 
@@ -485,8 +493,11 @@ class Episode:
             return Ruling.lost(turn.assertions, f"the runtime is gone: {gone}"), 0.0
         judge = yield from self._judged_by._judge_of_its_own_steps()
         kept = self._kept & self._known.keys()
-        calls = self.runtime.calls[self._turn.calls :]
-        ruling = yield from judge.rule_steps(self._turn.index, self._known, after, answer, kept, calls)
+        starts, record = [*self._starts, self._turn.calls], self.runtime.calls
+        *earlier, calls = (record[start:end] for start, end in zip(starts, [*starts[1:], None], strict=True))
+        told = answer, kept, calls, earlier, self._limited
+        ruling = yield from judge.rule_steps(self._turn.index, self._known, after, *told)
+        self._starts = starts
         self._known = after
         self._kept |= (turn.reads | turn.changes) & after.keys()  # from now on these are state to be kept
         return ruling, turn_score(ruling, self.config.reward, refusal=turn.refusal)
@@ -512,7 +523,7 @@ class Episode:
             earned = episode_reward(self.scores, weights, episode_cost(conduct, self.config.reward))
         else:
             unreached = [0.0] * (len(weights) - len(self.scores))
-            earned = episode_reward([*self.scores, *unreached], weights)
+            earned = episode_reward(counted([*self.scores, *unreached], self.task.counting), weights)
         share, self._paid = earned - self._paid, earned
         return share
 
@@ -548,6 +559,8 @@ class Episode:
             info["error"] = cell.error.type
         if ruling is not None:
             info["verdicts"] = [verdict.as_dict() for verdict in ruling.verdicts]
+            for verdict in ruling.verdicts:
+                info |= {key: told for key, told in (verdict.told or {}).items() if key not in info}
         return info
 
     def _note(self, outcome: str, cell: CellResult | None, calls: Sequence[CallRecord] = ()) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def opening(task: Task, config: PromptConfig, examples: Sequence[Task] = ()) -> 
         Example(describe_all(each.injected), each.turns[0].query, each.turns[0].gold[0])
         for each in examples[: config.examples]
     ]
-    descriptions = describe_all(task.injected, shapes=config.shapes)
+    descriptions = describe_all(task.told(0), shapes=config.shapes)
     return config.build().opening(descriptions, task.turns[0].query, instructions=config.instructions, examples=shown)
 
 

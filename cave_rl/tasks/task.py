@@ -15,12 +15,13 @@ from __future__ import annotations
 import ast
 import datetime
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
 from cave_rl.rewards.assertions import AnswerContains, Assertion, CallCount, as_assertions
+from cave_rl.rewards.compose import Counting
 from cave_rl.runtime.clock import moment_of
 from cave_rl.runtime.errors import SetupFault
 from cave_rl.runtime.inside.encode import encode
@@ -67,6 +68,8 @@ class Turn:
         max_steps: code messages before the turn is judged as it stands; None takes the episode's default.
         weight: the turn's share in the episode reward.
         refusal: doing nothing is right. Otherwise a turn that did nothing scores exactly 0.
+        offers: hosted methods that come with this turn, by the names that calls are recorded under (`bank.transfer`;
+            `transfer` if flat): before it they are not told of and cannot be called.
     """
 
     __cave_host_only__: ClassVar[bool] = True
@@ -80,6 +83,7 @@ class Turn:
     max_steps: int | None = None
     weight: float = 1.0
     refusal: bool = False
+    offers: frozenset[str] = frozenset()
 
     def __init__(
         self,
@@ -93,6 +97,7 @@ class Turn:
         max_steps: int | None = None,
         weight: float = 1.0,
         refusal: bool = False,
+        offers: Iterable[str] = (),
     ) -> None:
         given = {
             "query": query,
@@ -104,6 +109,7 @@ class Turn:
             "max_steps": max_steps,
             "weight": weight,
             "refusal": refusal,
+            "offers": frozenset([offers] if isinstance(offers, str) else offers),
         }
         for name, value in given.items():
             object.__setattr__(self, name, value)
@@ -143,6 +149,8 @@ class Task:
         modules: modules imported before anything else (`("pandas",)`); they cost once, not per rollout.
         tags: free labels for reports.
         difficulty: a number that grows with difficulty, for curricula; None where it has no meaning.
+        counting: how the scores of its turns make its reward: `each` its share, `prefix` (those before the first that
+            is not 1), or `whole` (1 if all are, else 0).
         suite, family, seed: where the task comes from; set by the suite.
     """
 
@@ -158,6 +166,7 @@ class Task:
     difficulty: float | None = None
     hosted: tuple[Hosted, ...] = field(default=(), kw_only=True)
     clock: datetime.datetime | str | None = field(default=None, kw_only=True)
+    counting: Counting = field(default="each", kw_only=True)
     suite: str = field(default="", kw_only=True)
     family: str = field(default="", kw_only=True)
     seed: int | None = field(default=None, kw_only=True)
@@ -181,6 +190,8 @@ class Task:
             preparation.classes  # noqa: B018  # what is wrong with them is told now
         except SetupFault as fault:
             raise TaskError(str(fault)) from None
+        if missing := sorted(frozenset().union(*(turn.offers for turn in self.turns)) - targets.keys()):
+            raise TaskError(f"a turn offers {missing[0]!r}, which is not hosted{nearest(missing[0], targets)}")
         for turn in self.turns:
             self._check_event(turn)
             for each in turn.assertions:
@@ -196,6 +207,21 @@ class Task:
     def preparation(self) -> Setup:
         """What its runtimes are made from."""
         return Setup(self.variables, self.functions, self.types, self.setup, self.hosted, self.clock)
+
+    def withheld(self, turn: int) -> frozenset[str]:
+        """The hosted methods that come only with turns after this one."""
+        return frozenset().union(*(each.offers for each in self.turns[turn + 1 :]))
+
+    def told(self, turn: int) -> tuple[Primitive, ...]:
+        """What a model is told of as a turn begins: with the first of all that is not withheld, later of what comes."""
+        if turn > 0:
+            parts = [_part(each, offers) for each in self.hosted] if (offers := self.turns[turn].offers) else []
+            return tuple(each for each in parts if each is not None)
+        if not (withheld := self.withheld(0)):
+            return self.injected
+        now = self.preparation.targets.keys() - withheld
+        found = (_part(each, now) if isinstance(each, Hosted) else each for each in self.injected)
+        return tuple(each for each in found if each is not None)
 
     def hosts_event(self, turn: Turn) -> bool:
         """Whether a turn's event runs where the hosted objects are."""
@@ -214,6 +240,8 @@ class Task:
             held.append([(each.name, sorted(each.targets), each.flat, _state(each)) for each in self.hosted])
         if self.clock is not None:
             held.append(moment_of(self.clock))
+        if any(turn.offers for turn in self.turns):
+            held.append([sorted(turn.offers) for turn in self.turns])
         blob = encode(held, classes)
         return hashlib.blake2b(blob, digest_size=8).hexdigest()
 
@@ -275,6 +303,14 @@ def named(source: str) -> set[str]:
         elif isinstance(node, ast.alias):
             found.add((node.asname or node.name).partition(".")[0])
     return found
+
+
+def _part(hosted: Hosted, targets: Collection[str]) -> Hosted | None:
+    """A hosted object as it is told of: with those of its methods alone; None if there are none."""
+    methods = tuple(method for target, method in hosted.targets.items() if target in targets)
+    if len(methods) in (0, len(hosted.targets)):
+        return hosted if methods else None
+    return replace(hosted, expose=methods)
 
 
 def _names(primitive: Primitive) -> set[str]:

@@ -1,0 +1,106 @@
+"""Ways to get a BFCL dialogue wrong, or oddly right: what its verdicts are compared on."""
+
+from __future__ import annotations
+
+import ast
+import random
+from collections.abc import Callable, Iterator, Sequence
+
+Turns = tuple[tuple[str, ...], ...]
+"""Call strings, by turn."""
+
+Mutation = Callable[[Turns, random.Random], Turns | None]
+"""Another way through a dialogue; None where it has none of the kind."""
+
+
+def mutated(gold: Turns, seed: str) -> Iterator[tuple[str, Turns]]:
+    """The answers, and each mutation of them that there is; the same for the same seed."""
+    yield "gold", gold
+    for mutation in (drop, perturb, empty, repeat, nothing, early, twice):
+        found = mutation(gold, random.Random(f"{seed}/{mutation.__name__}"))
+        if found is not None:
+            yield mutation.__name__, found
+
+
+def drop(gold: Turns, rng: random.Random) -> Turns | None:
+    """One call is left out."""
+    at, call = rng.choice([(at, call) for at, turn in enumerate(gold) for call in range(len(turn))])
+    return _with(gold, at, [each for index, each in enumerate(gold[at]) if index != call])
+
+
+def perturb(gold: Turns, rng: random.Random) -> Turns | None:
+    """One argument of one call is another."""
+    places = [
+        (at, call, argument)
+        for at, turn in enumerate(gold)
+        for call, text in enumerate(turn)
+        for argument in range(len(_arguments(_parsed(text))))
+    ]
+    if not places:
+        return None
+    at, call, argument = rng.choice(places)
+    parsed = _parsed(gold[at][call])
+    values = _arguments(parsed)
+    values[argument] = ast.Constant(_other(ast.literal_eval(values[argument])))
+    positional = len(parsed.args)
+    parsed.args = values[:positional]
+    for keyword, value in zip(parsed.keywords, values[positional:], strict=True):
+        keyword.value = value
+    calls = [*gold[at]]
+    calls[call] = ast.unparse(parsed)
+    return _with(gold, at, calls)
+
+
+def empty(gold: Turns, rng: random.Random) -> Turns | None:
+    """Nothing is done in one turn in which something should be."""
+    return _with(gold, rng.choice([at for at, turn in enumerate(gold) if turn]), [])
+
+
+def repeat(gold: Turns, rng: random.Random) -> Turns | None:
+    """The last turn is done twice."""
+    return _with(gold, len(gold) - 1, [*gold[-1], *gold[-1]])
+
+
+def nothing(gold: Turns, rng: random.Random) -> Turns | None:
+    """Nothing is done at all."""
+    return tuple(() for _ in gold)
+
+
+def early(gold: Turns, rng: random.Random) -> Turns | None:
+    """What the turn after a refusal asks for is done in the refusal, and not again."""
+    at = _refusal(gold)
+    return None if at is None else _with(_with(gold, at, gold[at + 1]), at + 1, [])
+
+
+def twice(gold: Turns, rng: random.Random) -> Turns | None:
+    """What the turn after a refusal asks for is done in the refusal, and again."""
+    at = _refusal(gold)
+    return None if at is None else _with(gold, at, gold[at + 1])
+
+
+def _refusal(gold: Turns) -> int | None:
+    return next((at for at in range(len(gold) - 1) if not gold[at] and gold[at + 1]), None)
+
+
+def _with(gold: Turns, at: int, calls: Sequence[str]) -> Turns:
+    return (*gold[:at], tuple(calls), *gold[at + 1 :])
+
+
+def _parsed(text: str) -> ast.Call:
+    call = ast.parse(text, mode="eval").body
+    assert isinstance(call, ast.Call)
+    return call
+
+
+def _arguments(call: ast.Call) -> list[ast.expr]:
+    return [*call.args, *(each.value for each in call.keywords)]
+
+
+def _other(value: object) -> object:
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, (int, float)):
+        return value + 1
+    if isinstance(value, str):
+        return f"{value}x"
+    return [*value, "x"] if isinstance(value, list) else "x"
