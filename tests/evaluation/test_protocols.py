@@ -147,7 +147,7 @@ def test_all_protocols_are_played_and_put_side_by_side(tmp_path: Path) -> None:
     assert found["equal"] == {"max_steps": 8, "observation_chars": 5000, "budget": None}
     assert found["differences"]["json - cave"]["mean"] == 0.0
     assert (Path("three/json") / "summary.json").is_file()
-    assert [each.name for each in sides(read(["three"]))] == ["cave", "codeact", "json"]
+    assert [each.label for each in sides(read(["three"]))] == ["cave", "codeact", "json"]
 
 
 def test_json_prints_the_comparison_alone() -> None:
