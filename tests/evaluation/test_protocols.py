@@ -100,19 +100,17 @@ def test_a_run_in_cave_says_what_it_always_said(tmp_path: Path) -> None:
 
 
 def test_doing_nothing_earns_nothing_in_any_protocol(tmp_path: Path) -> None:
-    for protocol in ("cave", "codeact", "json"):
-        for model in ("noop", "random"):
-            made = config(model, env={"protocol": protocol}, families=["add", "double"])
-            assert carried(tmp_path / protocol / model, made)["reward"] == 0.0
+    for protocol, model in (("codeact", "random"), ("json", "noop")):
+        made = config(model, env={"protocol": protocol}, families=["add", "double"])
+        assert carried(tmp_path / protocol, made)["reward"] == 0.0
 
 
 def test_a_run_is_scored_again_from_its_messages(tmp_path: Path) -> None:
-    for protocol in ("codeact", "json"):
-        made = config(env={"protocol": protocol}, families=["add", "double"])
-        carried(tmp_path / protocol, made)
-        found, rows = rescore(*load(tmp_path / protocol))
-        assert (found["replayed"], found["exact"], found["changed"]) == (6, 6, {})
-        assert all(row["solved"] for row in rows)
+    made = config(env={"protocol": "codeact"}, families=["add", "double"])
+    carried(tmp_path, made)
+    found, rows = rescore(*load(tmp_path))
+    assert (found["replayed"], found["exact"], found["changed"]) == (6, 6, {})
+    assert all(row["solved"] for row in rows)
 
 
 def test_runs_in_two_protocols_are_compared_by_task(tmp_path: Path) -> None:
@@ -149,7 +147,7 @@ def test_all_protocols_are_played_and_put_side_by_side(tmp_path: Path) -> None:
     assert found["equal"] == {"max_steps": 8, "observation_chars": 5000, "budget": None}
     assert found["differences"]["json - cave"]["mean"] == 0.0
     assert (Path("three/json") / "summary.json").is_file()
-    assert [each.name for each in sides(read(["three"]))] == ["cave", "codeact", "json"]
+    assert [each.label for each in sides(read(["three"]))] == ["cave", "codeact", "json"]
 
 
 def test_json_prints_the_comparison_alone() -> None:

@@ -49,7 +49,7 @@ PAY = Task(
 
 def played(begin: Begin, task: Task, protocol: ProtocolName, **changes: object) -> Episode:
     """An episode of an expert."""
-    episode = begin(task, config=EpisodeConfig(protocol=protocol, **{"max_steps": 20, **changes}))  # type: ignore[arg-type]
+    episode = begin(task, config=EpisodeConfig(protocol=protocol), **{"max_steps": 20, **changes})
     (rollout,) = play_messages([episode], expert(protocol))
     assert rollout.fault is None, rollout.fault
     return episode
