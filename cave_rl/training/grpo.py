@@ -146,7 +146,7 @@ def rollout_function(
             _write(setting.traces_path, records, trainer.accelerator)
         if server is not None and all(rollout.fault is not None for rollout in rollouts):
             raise Fault(f"step {step}: not one rollout came to its end; the first: {rollouts[0].fault}")
-        sync_s = getattr(getattr(trainer, "vllm_generation", None), "seconds", None)
+        sync_s = trainer.vllm_generation.spent() if server is not None and config.sync != "nccl" else None
         found = for_trl(rollouts, idle, min(chat.eos_ids), logprobs=trainer.use_vllm)
         return {**found, "seconds": timing.end(generation.clock, sync_s)}
 

@@ -32,11 +32,7 @@ from cave_rl.training.server import Server
 
 
 class Publisher(VLLMGeneration):  # type: ignore[misc]
-    """Sends the trainer's weights to a server. Every rank calls `sync_weights`; the first one sends.
-
-    Attributes:
-        seconds: what the last refresh took.
-    """
+    """Sends the trainer's weights to a server. Every rank calls `sync_weights`; the first one sends."""
 
     def __init__(self, trainer: Any, server: Server, config: TrainConfig) -> None:
         # Not TRL's own initialization: it would join an NCCL group
@@ -56,7 +52,7 @@ class Publisher(VLLMGeneration):  # type: ignore[misc]
         if self._main:
             self._directory.mkdir(parents=True)
             weakref.finalize(self, shutil.rmtree, self._directory, ignore_errors=True)
-        self.seconds = 0.0
+        self._seconds = 0.0
 
     def sync_weights(self) -> None:
         """Gives the server the weights as they are now, and returns when it answers by them."""
@@ -67,7 +63,12 @@ class Publisher(VLLMGeneration):  # type: ignore[misc]
             self._send_weights(version)
         self.accelerator.wait_for_everyone()  # no rank samples before the server has them
         self._server.version = version
-        self.seconds = time.monotonic() - started
+        self._seconds += time.monotonic() - started
+
+    def spent(self) -> float:
+        """Seconds of refreshing since this was asked last."""
+        seconds, self._seconds = self._seconds, 0.0
+        return seconds
 
     def _send_weights(self, version: int) -> None:
         sharded = self._dist.is_fsdp or self._dist.is_zero3
