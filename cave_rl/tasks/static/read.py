@@ -101,6 +101,7 @@ class Reader:
             modules=tuple(line.modules),
             tags=tuple(line.tags),
             difficulty=line.difficulty,
+            counting=line.counting,
             suite=line.suite,
             family=line.family,
             seed=line.seed,

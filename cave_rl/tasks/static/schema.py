@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 import cave_rl.rewards as rewards
+from cave_rl.rewards.compose import Counting
 from cave_rl.rewards.statements import Statements
 from cave_rl.runtime.nearest import nearest
 from cave_rl.tasks.static.portable import PortableError
@@ -104,6 +105,7 @@ class TaskLine(_Line):
     split: Literal["train", "validation", "test", "heldout", "example"] | None = None
     tags: list[str] = []
     difficulty: int | float | None = None
+    counting: Counting = "each"
     modules: list[str] = []
     setup: str | None = None
     setup_function: str | None = None

@@ -84,6 +84,7 @@ def _line_of(task: Task, split: str | None) -> TaskLine:
         split=split,  # type: ignore[arg-type]  # checked by the model
         tags=list(task.tags),
         difficulty=task.difficulty,
+        counting=task.counting,
         modules=list(task.modules),
         setup=setup if isinstance(setup, str) else None,
         setup_function=at("setup", reference, setup) if setup is not None and not isinstance(setup, str) else None,
