@@ -119,7 +119,7 @@ def test_a_models_name_says_what_it_is(name: str, kind: str) -> None:
         ({"suites": ["S-v0", "S-v0"]}, "asked for twice"),
         ({"budget": 9}, "nobody counts those of gold"),
         ({"model": {"name": "http://"}}, "looks like http://127.0.0.1:8000/v1"),
-        ({"model": {"name": "gold", "tokenizer": "x"}}, "model.tokenizer is for endpoints"),
+        ({"model": {"name": "some/model", "tokenizer": "x"}}, "model.tokenizer is for endpoints"),
         ({"model": {"name": "some/model"}, "time_s": 3}, "time_s bounds episodes that are played one by one"),
     ],
 )

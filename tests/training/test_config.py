@@ -92,6 +92,7 @@ def test_an_override_reaches_below_what_the_file_left_empty(file: Path) -> None:
         ("train.micro_batch=3", "train: micro_batch 3 does not divide groups * group_size = 16"),
         ("eval.tables=[{split: test}, {tags: [a]}]", "eval: two tables are called 'test': give each a title"),
         ("env={max_steps: 1, reward: {step_cost: 0.1}}", "costs need train.scale_rewards: none"),
+        ("env={max_steps: 1, protocol: json}", "training is in protocol cave"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(file: Path, override: str, told: str) -> None:
