@@ -22,7 +22,8 @@ the last one counts: `latest`. A line is an object; what it holds, in schema 2:
 | fault        | `Type: message` of what failed on our side or the endpoint's, else null                             |
 | fault_type   | its type alone, else null                                                                           |
 | outcomes     | how each message ended; see `cave_rl.tasks.episode`                                                 |
-| verdicts     | all, each with `turn`, `name`, `passed`, `weight`, `message`, `gate`                                |
+| verdicts     | all, each with `turn`, `name`, `passed`, `weight`, `message`, `gate`, and `told` where a suite says |
+|              | more, as that of BFCL does                                                                          |
 | messages     | the chat: `role`, `content`                                                                         |
 | opening      | how many of them stood there before the model's first                                               |
 | queries      | of the turns that began                                                                             |
