@@ -64,7 +64,7 @@ def test_a_record_tells_what_happened_and_why(begin: Begin, chat: Chat) -> None:
 
 def test_every_documented_field_is_there_and_no_other(begin: Begin) -> None:
     (rollout,) = play_messages([begin(tiny.suite.task("train", "put", 1))], gold)
-    record = traces.record(rollout, key="k", split="train", index=1, rollout=0, protocol="json")
+    record = traces.record(rollout, key="k", split="train", index=1, rollout=0)
     told = [line.split("|")[1] for line in str(traces.__doc__).splitlines() if line.startswith("| ")]
     fields = {name.strip() for cell in told for name in cell.split(",")} - {"", "field"}
     cell, answer = record["steps"]
