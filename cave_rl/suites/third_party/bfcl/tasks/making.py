@@ -62,8 +62,11 @@ def make(category: str, number: int, *, official: bool, flat: bool, counting: Co
 def _turn(dialogue: Dialogue, passes: Passes, targets: Mapping[str, str]) -> Turn:
     from bfcl_eval.constants.default_prompts import DEFAULT_USER_PROMPT_FOR_ADDITIONAL_FUNCTION_FC, MAXIMUM_STEP_LIMIT
 
+    def ours(method: re.Match[str]) -> str:
+        return targets.get(method[0], method[0])
+
     index, gold = passes.turn, dialogue.gold[passes.turn]
-    calls = [re.sub(r"^\w+", lambda method: targets.get(method[0], method[0]), each) for each in gold]
+    calls = [re.sub(r"^\w+", ours, each) for each in gold]
     return Turn(
         dialogue.queries[index] or DEFAULT_USER_PROMPT_FOR_ADDITIONAL_FUNCTION_FC,
         passes,
