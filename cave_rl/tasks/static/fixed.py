@@ -67,7 +67,8 @@ class StaticSuite(Suite):
         chosen = self.select(split, families=families)
         own = [task for task in self._order[split] if _family(task) in chosen]
         if n is not None and n > len(own):
-            raise SuiteError(f"{self.name} is a fixed set of tasks: it has {len(own)} of split {split!r}, not {n}")
+            told = f"{self.name} is a fixed set of tasks: it has {len(own)} of split {split!r}, not {n}"
+            raise SuiteError(f"{told}; ask for {len(own)} or fewer (--tasks)")
         yield from islice(own, n)
 
 

@@ -99,7 +99,8 @@ class Dialogues(Suite):
         chosen = self.select(split, families=families)
         own = self._numbers(split, chosen)
         if n is not None and n > len(own):
-            raise SuiteError(f"{self.name} is a fixed set of tasks: it has {len(own)} of split {split!r}, not {n}")
+            told = f"{self.name} is a fixed set of tasks: it has {len(own)} of split {split!r}, not {n}"
+            raise SuiteError(f"{told}; ask for {len(own)} or fewer (--tasks)")
         if n is not None:
             own = sorted(own, key=lambda number: (number % _EACH, number))[:n]
         yield from map(self.dialogue, own)
