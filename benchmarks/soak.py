@@ -204,7 +204,7 @@ def soak(episodes: int, seed: int, at_once: int, console: Console) -> Ledger:
     try:
         soaking = Soak(suite, seed)
         ledger = soaking.ledger
-        before = _held(scratch)
+        before, others = _held(scratch), _of_episodes(())  # another pool of this process may keep spares
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         numbers = iter(range(episodes))
         with Progress(*columns, console=console, transient=True) as progress:
@@ -216,7 +216,8 @@ def soak(episodes: int, seed: int, at_once: int, console: Console) -> Ledger:
             if hasattr(template, "warm"):
                 template.warm(0)  # spares that wait for the next episode are not left by the last
         gc.collect()
-        ledger.left = _settled({}, lambda: _of_episodes(soaking.pools))  # pools are warm: what is left is episodes'
+        for kind, count in _settled(others, lambda: _of_episodes(soaking.pools)).items():  # the pools are still warm
+            ledger.left[kind] = count - others[kind]
         for pool in soaking.pools:
             pool.close()
         for kind, count in _settled(before, lambda: _held(scratch)).items():
