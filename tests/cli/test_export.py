@@ -33,7 +33,8 @@ def test_what_is_exported_is_evaluated_shown_and_listed(tmp_path: Path) -> None:
     more = call("eval", file, "--split", "heldout", "--model", "gold", "-n", "13")
     assert (more.exit_code, more.stderr) == (
         2,
-        "cave-rl: Types-v0 is a fixed set of tasks: it has 12 of split 'heldout', not 13; ask for 12 or fewer (--tasks)\n",
+        "cave-rl: Types-v0 is a fixed set of tasks: it has 12 of split 'heldout', not 13; "
+        "ask for 12 or fewer (--tasks)\n",
     )
 
 
