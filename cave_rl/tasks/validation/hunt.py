@@ -1,7 +1,7 @@
 """The hunt itself: its source is sent as a cell, so it stands alone and uses the standard library only.
 
-It looks for texts without holding them: each comes in two pieces, so its own source, and whatever the interpreter makes
-of it, is not what it finds.
+It looks for texts without holding them: each comes in pieces that are shorter than any of them, so its own source, and
+whatever the interpreter makes of it, is not what it finds.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import sys
 import types
 
 found: set[tuple[int, str]] = set()
-needles: list[tuple[bytes, bytes]] = []
+needles: list[tuple[bytes, ...]] = []
 FILE_BYTES, MOST_FOUND = 1 << 23, 100
 
 
 def hunt(
-    pieces: list[tuple[bytes, bytes]], near: list[str], files: list[str], modules: list[str]
+    pieces: list[tuple[bytes, ...]], near: list[str], files: list[str], modules: list[str]
 ) -> list[tuple[int, str]]:
     """Where in this process, and in what it may read, the needles are: pairs of an index and a place.
 
     Args:
-        pieces: the first bytes and the others of each needle.
+        pieces: those of each needle.
         near: files to look into, as one who knows where they lie (directories may not be listed).
         files: files that must not open.
         modules: modules that must not import; -1 stands for them, for such files, and for what belongs to tasks.
@@ -41,13 +41,21 @@ def hunt(
 
 def look(where: str, data: bytes) -> None:
     """Notes the needles that stand in some bytes."""
-    for index, (first, rest) in enumerate(needles):
-        at = data.find(rest, len(first))
-        while at > 0:
-            if data[at - len(first) : at] == first:
-                found.add((index, where))
-                break
-            at = data.find(rest, at + 1)
+    for index, pieces in enumerate(needles):
+        at = data.find(pieces[0])
+        while at >= 0 and not stands(pieces, data, at):
+            at = data.find(pieces[0], at + 1)
+        if at >= 0:
+            found.add((index, where))
+
+
+def stands(pieces: tuple[bytes, ...], data: bytes, at: int) -> bool:
+    """Whether pieces follow each other from a place on."""
+    for piece in pieces:
+        if not data.startswith(piece, at):
+            return False
+        at += len(piece)
+    return True
 
 
 def look_into_objects() -> None:

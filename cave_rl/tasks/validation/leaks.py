@@ -42,6 +42,7 @@ _SHORTEST_GOLD, _SHORTEST_VALUE = 16, 10
 _MOST_FILES = 500
 _DECOY = "the decoy"
 _PIECE = 4
+"""Bytes: half of the shortest needle, so that what is held of one holds no other."""
 
 Needles = dict[str, bytes]
 """What is looked for, by what it is."""
@@ -171,7 +172,7 @@ def _source(module: Any) -> str:
 
 def _cell(needles: list[bytes], modules: Sequence[str], *, files: bool) -> str:
     """The hunt as a cell, with its needles in pieces; the decoy is put together there."""
-    pieces = [(needle[:_PIECE], needle[_PIECE:]) for needle in needles]
+    pieces = [tuple(needle[at : at + _PIECE] for at in range(0, len(needle), _PIECE)) for needle in needles]
     paths = [path for path in answer_files() if Path(path).exists()] if files else []
     near = [path for path in _near(tuple(paths)) if path not in paths]
     decoy = f"_decoy = [b''.join({pieces[0]!r}).decode()]"

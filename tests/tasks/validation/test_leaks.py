@@ -42,6 +42,17 @@ def test_a_task_that_keeps_its_answers_leaks_nothing(pool: Pool) -> None:
     assert leaked(letter(), pool) == []
 
 
+def test_an_answer_within_another_is_not_found_in_what_is_looked_for(pool: Pool) -> None:
+    gold = "letter = 'Dear Ada goodbye'"
+    both = f"{gold}\nhow = 'gladly, Ada'"
+    how = equals("how", "gladly, Ada")
+    turns = [
+        Turn(QUERY, equals("letter", "Dear Ada goodbye"), gold=gold, near_misses=["letter = name"]),
+        Turn("Once more, and put in how how.", how, changes=["letter"], gold=both, near_misses=["how = name"]),
+    ]
+    assert leaked(Task(turns, variables=[Variable("name", "Ada")]), pool) == []
+
+
 def test_gold_in_an_injected_value(pool: Pool) -> None:
     class Notes:
         """Not injected as a Type, so nothing of it is seen by the claims."""
