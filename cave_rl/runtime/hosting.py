@@ -200,7 +200,7 @@ def _message(error: BaseException) -> str:
     text = error.args[0] if len(error.args) == 1 and type(error.args[0]) is str else None
     try:
         return (str(error) if text is None else text)[:MOST_MESSAGE]
-    except Exception:
+    except Exception:  # its __str__ is the task's, and may raise anything; its type is told all the same
         return ""
 
 

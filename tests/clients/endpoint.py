@@ -113,6 +113,14 @@ def serving(script: Script) -> Iterator[tuple[str, Endpoint]]:
         def log_message(self, *_: object) -> None:
             pass
 
+    with listening(Handler, endpoint.going.set) as url:
+        yield url, endpoint
+
+
+@contextmanager
+def listening(handler: type[BaseHTTPRequestHandler], stop: Callable[[], None]) -> Iterator[str]:
+    """A server on loopback; the URL of its API. At the end `stop` lets go of handlers that hang."""
+
     class Server(ThreadingHTTPServer):
         daemon_threads = True
         request_queue_size = 256
@@ -120,13 +128,13 @@ def serving(script: Script) -> Iterator[tuple[str, Endpoint]]:
         def handle_error(self, *_: object) -> None:
             pass  # a client that was killed
 
-    server = Server(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/v1", endpoint
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1"
     finally:
-        endpoint.going.set()
+        stop()
         server.shutdown()
         server.server_close()
         thread.join()

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ from peft import PeftModel
 from safetensors.torch import load_file
 
 from cave_rl.training import policy
+from tests.clients.endpoint import listening
 from tests.training import tiny
 
 Body = dict[str, Any]
@@ -145,20 +146,5 @@ def serving(model: Model) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        request_queue_size = 256
-
-        def handle_error(self, *_: object) -> None:
-            pass  # a client that was killed
-
-    server = Server(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/v1"
-    finally:
-        model.going.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with listening(Handler, model.going.set) as url:
+        yield url

@@ -206,6 +206,13 @@ def test_a_generation_that_cannot_be_is_told(given: dict[str, Any], told: str) -
         parse({"generation": given})
 
 
+@pytest.mark.parametrize("generation", [{"url": "http://h/v1"}, {"stream": True}], ids=["over http", "streamed"])
+def test_branch_credit_needs_rollouts_in_lockstep(generation: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="credit: branch forks all rollouts between two messages"):
+        parse({"train": {"credit": "branch"}, "generation": generation})
+    assert parse({"train": {"credit": "turn"}, "generation": generation}).train.credit == "turn"
+
+
 def test_what_is_trained_tells_how_a_server_gets_it() -> None:
     assert parse({"generation": {"url": "http://h/v1"}}).sync == "lora"
     assert parse({"model": {"lora": None}}).sync == "weights"

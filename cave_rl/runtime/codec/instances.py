@@ -32,7 +32,7 @@ def said(error: BaseException) -> str:
     """A short description of an exception, whatever it is."""
     try:
         text = str(error)
-    except Exception:
+    except Exception:  # its __str__ is a stranger's, and may raise anything
         text = "?"
     return f"{type(error).__name__}: {text}"[:300]
 

@@ -21,7 +21,7 @@ def unpack(memfd: int, index: dict[str, Any]) -> Any:
             memfd, max(size, 1), flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE, offset=offset
         )
         views.append(memoryview(mapped)[:size])
-    return pickle.loads(unpack_bytes(memfd, index), buffers=views)
+    return pickle.loads(unpack_bytes(memfd, index), buffers=views)  # from the host, never towards it
 
 
 def unpack_bytes(memfd: int, index: dict[str, Any]) -> bytes:

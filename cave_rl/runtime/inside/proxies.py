@@ -87,7 +87,7 @@ class Link:
             kind, content = self._exchange(target, body)
         if kind == "value":
             try:
-                return pickle.loads(content)
+                return pickle.loads(content)  # from the host, never towards it
             except ImportError as error:
                 raise RuntimeError(
                     f"what {target} returned needs {error.name}, which is not here: it belongs to the task's modules"
