@@ -8,8 +8,9 @@ from cave_rl.tasks import registry
 from cave_rl.tasks.suite import Suite
 from cave_rl.tasks.task import Task
 from cave_rl.training import ranks
+from cave_rl.training.arguments import arguments
 from cave_rl.training.config import ConfigError, DuringPart, EvalTable, SuitePart, TrainConfig, dump
-from cave_rl.training.grpo import arguments, rows
+from cave_rl.training.grpo import rows
 
 
 def check(config: TrainConfig, *, trl: bool = True) -> Suite:

@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import copy
 import functools
-import importlib.util
 import os
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +20,6 @@ from cave_rl.rollouts.branching import Branches
 from cave_rl.rollouts.chat import Chat
 from cave_rl.rollouts.play import Rollout
 from cave_rl.runtime.errors import Fault
-from cave_rl.runtime.nearest import nearest
 from cave_rl.runtime.pool import Pool
 from cave_rl.tasks.config import EpisodeConfig
 from cave_rl.tasks.curriculum import Curriculum
@@ -31,9 +27,10 @@ from cave_rl.tasks.draws import Draws
 from cave_rl.tasks.episode import Episode
 from cave_rl.tasks.rows import Row, draw_rows
 from cave_rl.tasks.suite import Suite
-from cave_rl.training import ranks
-from cave_rl.training.config import ConfigError, TrainConfig, TrainPart
+from cave_rl.training.arguments import arguments
+from cave_rl.training.config import TrainConfig, TrainPart
 from cave_rl.training.generation import TrainerBackend, generation_backend, generation_of, keys
+from cave_rl.training.measures import measures
 from cave_rl.training.policy import adapter_of
 from cave_rl.training.server import Server
 from cave_rl.training.timing import Timing
@@ -48,10 +45,6 @@ TOOL_TEMPLATE = """{%- for m in messages -%}
 {{- '<|im_end|>\\n' -}}
 {%- endfor -%}
 {%- if add_generation_prompt -%}{{ '<|im_start|>assistant\\n' }}{%- endif -%}"""
-
-
-LOGGERS = ("tensorboard", "wandb", "trackio")
-"""Those whose package has their name."""
 
 
 class Setting:
@@ -203,56 +196,6 @@ def solved(
     return [None if rollout.fault is not None else float(rollout.episode.solved) for rollout in rollouts]
 
 
-def measures(rollouts: Sequence[Rollout]) -> dict[str, float]:
-    """What a batch of rollouts amounts to, by name."""
-    scored = [rollout for rollout in rollouts if rollout.fault is None]
-    found: dict[str, float] = {"faults": len(rollouts) - len(scored)}
-    if not scored:
-        return found
-    count = len(scored)
-    found["solved"] = sum(rollout.episode.solved for rollout in scored) / count
-    found["cut"] = sum(rollout.stop == "cut" for rollout in scored) / count
-    found["steps"] = sum(len(rollout.outcomes) for rollout in scored) / count
-    found["observation_tokens"] = sum(len(rollout.mask) - sum(rollout.mask) for rollout in scored) / count
-    found |= _of_groups(scored)
-    found["env_ms"] = 1000 * sum(rollout.env_s for rollout in scored) / count
-    outcomes = Counter(outcome for rollout in scored for outcome in rollout.outcomes)
-    for outcome, times in outcomes.items():
-        found[f"outcome/{outcome}"] = times / sum(outcomes.values())
-    families: dict[str, list[float]] = {}
-    verdicts: dict[str, list[float]] = {}
-    for rollout in scored:
-        families.setdefault(rollout.episode.task.family, []).append(float(rollout.episode.solved))
-        for verdict in rollout.verdicts:
-            reads = rollout.episode.task.turns[verdict["turn"]].reads
-            kind = "gates" if verdict["gate"] else f"{rollout.episode.task.family}/{_kind(verdict['name'], reads)}"
-            verdicts.setdefault(kind, []).append(float(verdict["passed"]))
-    found |= {f"family/{name}": sum(values) / len(values) for name, values in families.items()}
-    found |= {f"assertions/{name}": sum(values) / len(values) for name, values in verdicts.items()}
-    return found
-
-
-def _of_groups(scored: Sequence[Rollout]) -> dict[str, float]:
-    """How many groups can teach something: those whose members did not all do alike. Of one member alone it is none."""
-    groups: dict[tuple[str, int], list[Rollout]] = {}
-    for rollout in scored:
-        groups.setdefault((rollout.episode.task.id, rollout.episode.seed), []).append(rollout)
-    several = [each for each in groups.values() if len(each) > 1]
-    if not several:
-        return {}
-    solved = [[rollout.episode.solved for rollout in each] for each in several]
-    return {
-        "groups/zero_variance": sum(len({rollout.reward for rollout in each}) == 1 for each in several) / len(several),
-        "groups/solved_by_all": sum(map(all, solved)) / len(several),
-        "groups/solved_by_none": sum(not any(each) for each in solved) / len(several),
-    }
-
-
-def _kind(name: str, reads: Iterable[str]) -> str:
-    """A verdict's name without its variable, which families draw anew for each task: `xs equals` is `equals`."""
-    return next((name.removeprefix(f"{each} ") for each in reads if name.startswith(f"{each} ")), name)
-
-
 def rows(suite: Suite, config: TrainConfig) -> list[Row]:
     """The training set: one row a group. A curriculum will put its own in their places.
 
@@ -302,94 +245,6 @@ def trl_tokenizer(tokenizer: Any) -> Any:
     stand_in = copy.deepcopy(tokenizer)
     stand_in.chat_template = TOOL_TEMPLATE
     return stand_in
-
-
-def arguments(config: TrainConfig) -> Any:
-    """The GRPOConfig of a run: what training on episodes needs, and above it what `train.grpo` says.
-
-    Raises:
-        ConfigError: TRL does not know a key of `train.grpo`, or refuses a value.
-    """
-    import torch
-    from trl import GRPOConfig
-
-    part = config.train
-    world = ranks.world()
-    micro = part.micro_batch or part.rollouts // world
-    if micro == 0 or part.rollouts % (micro * world):
-        raise ConfigError(
-            f"{part.rollouts} rollouts a step (train.groups * train.group_size) cannot be shared by {world} processes "
-            f"in backward passes of {micro or 1} (train.micro_batch)"
-        )
-    cpu = not torch.cuda.is_available()
-    settings: dict[str, Any] = {
-        "output_dir": str(Path(config.output) / "checkpoints"),
-        "max_steps": part.steps,
-        "num_generations": part.group_size,
-        "per_device_train_batch_size": micro,
-        "gradient_accumulation_steps": part.rollouts // (micro * world),
-        "max_completion_length": config.rollout.tokens,
-        "temperature": config.rollout.temperature,
-        "top_p": config.rollout.top_p,
-        "top_k": config.rollout.top_k,
-        "learning_rate": part.learning_rate,
-        "lr_scheduler_type": "constant",
-        "scale_rewards": part.scale_rewards,
-        "beta": 0.0,
-        "loss_type": "dapo",
-        "mask_truncated_completions": False,
-        "vllm_importance_sampling_mode": "token_truncate",
-        "reward_weights": [0.0],
-        "shuffle_dataset": False,
-        "seed": config.seed,
-        "logging_steps": 1,
-        "save_strategy": "steps",
-        "save_steps": part.save_every,
-        "save_total_limit": 1,
-        "report_to": loggers(part.report_to) or "none",
-        **({"ddp_timeout": 86_400} if world > 1 else {}),  # the others wait while the first one evaluates
-        **vllm_settings(config),
-        "use_cpu": cpu,
-        "bf16": not cpu,
-        "gradient_checkpointing": not cpu,
-        "disable_tqdm": True,
-        "log_completions": False,
-    }
-    known = [field.name for field in fields(GRPOConfig)]
-    for key in part.grpo:
-        if key not in known:
-            hint = nearest(key, known) or ": trl.GRPOConfig has no such field"
-            raise ConfigError(f"unknown key 'train.grpo.{key}'{hint}")
-    try:
-        return GRPOConfig(**{**settings, **part.grpo})
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"TRL refuses this configuration: {error}") from error
-
-
-def vllm_settings(config: TrainConfig) -> dict[str, Any]:
-    """What TRL itself is told of vLLM: nothing where only rollouts ask it."""
-    part = config.generation
-    if part.backend == "vllm_colocate":
-        return {"use_vllm": True, "vllm_mode": "colocate"}
-    if part.over_http and config.sync == "nccl":
-        assert part.url is not None
-        root = part.url.rstrip("/").removesuffix("/v1")
-        return {"use_vllm": True, "vllm_mode": "server", "vllm_server_base_url": root}
-    return {}
-
-
-def loggers(wanted: Sequence[str] | None) -> list[str]:
-    """TRL's loggers: those that are wanted, or TensorBoard where it is installed.
-
-    Raises:
-        ConfigError: one that is wanted is not installed.
-    """
-    if wanted is None:
-        return ["tensorboard"] if importlib.util.find_spec("tensorboard") is not None else []
-    for name in wanted:
-        if name in LOGGERS and importlib.util.find_spec(name) is None:
-            raise ConfigError(f"train.report_to: {name} is not installed: pip install {name}")
-    return list(wanted)
 
 
 def make_trainer(

@@ -27,7 +27,7 @@ from cave_rl.suites.types.tasks import suite as types
 from cave_rl.tasks.episode import Episode
 from cave_rl.tasks.suite import Suite, SuiteError
 from cave_rl.tasks.task import Task, Turn
-from cave_rl.training import grpo, policy
+from cave_rl.training import arguments, grpo, measures, policy
 from cave_rl.training.config import ConfigError, TrainConfig
 from tests.training import tiny
 
@@ -386,18 +386,18 @@ def test_anything_of_trl_s_configuration_can_be_set(pool: Pool, tmp_path: Path) 
 )
 def test_what_trl_would_refuse_is_told_as_configuration(given: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigError, match=told):
-        grpo.arguments(tiny.config("out", train__grpo=given))
+        arguments.arguments(tiny.config("out", train__grpo=given))
 
 
 def test_tensorboard_is_the_logger_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name == "tensorboard" or None)
-    assert grpo.loggers(None) == ["tensorboard"]
-    assert grpo.loggers([]) == []
-    assert grpo.loggers(["tensorboard"]) == ["tensorboard"]
+    assert arguments.loggers(None) == ["tensorboard"]
+    assert arguments.loggers([]) == []
+    assert arguments.loggers(["tensorboard"]) == ["tensorboard"]
     with pytest.raises(ConfigError, match=r"train.report_to: wandb is not installed: pip install wandb"):
-        grpo.loggers(["tensorboard", "wandb"])
+        arguments.loggers(["tensorboard", "wandb"])
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert grpo.loggers(None) == []
+    assert arguments.loggers(None) == []
 
 
 def test_the_trainer_s_own_generation_gives_the_same_tokens(pool: Pool, tmp_path: Path) -> None:
@@ -428,12 +428,12 @@ def test_measures_leave_faults_out(pool: Pool) -> None:
         return fenced(episode.task.turns[0].gold[0]) if not episode.turn_steps and not episode.turn else "Done."
 
     rollouts = play_messages([Episode(task, pool=pool, config=tiny.COMPACT.but(max_steps=3)) for task in tasks], answer)
-    found = grpo.measures(rollouts)
+    found = measures.measures(rollouts)
     assert (found["faults"], found["solved"], found["cut"]) == (1, 0.5, 0.0)
     assert (found["family/put"], found["family/both"]) == (1.0, 0.0)
     assert (found["assertions/put/equals"], found["assertions/both/equals"]) == (1.0, 0.5)
     assert found["steps"] == 2.5, "code and answer; code, answer and answer"
     assert (found["outcome/ok"], found["outcome/answered"]) == (2 / 5, 3 / 5)
-    assert grpo.measures(rollouts[2:]) == {"faults": 1}
+    assert measures.measures(rollouts[2:]) == {"faults": 1}
     for rollout in rollouts:
         rollout.episode.close()

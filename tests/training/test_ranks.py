@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cave_rl.training import grpo
+from cave_rl.training import arguments
 from cave_rl.training.config import ConfigError
 from tests.training import tiny
 from tests.training.serving import Model, serving
@@ -70,4 +70,4 @@ def test_two_ranks_give_what_one_gives(tmp_path: Path, way: str) -> None:
 def test_rollouts_that_cannot_be_shared_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "3")
     with pytest.raises(ConfigError, match=r"8 rollouts a step .* cannot be shared by 3 processes"):
-        grpo.arguments(tiny.config("out", train__micro_batch=1))
+        arguments.arguments(tiny.config("out", train__micro_batch=1))
