@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import count
 
 import pytest
 from hypothesis import given
@@ -32,6 +31,7 @@ THREE = Task(
     variables=[Variable("x", 1)],
 )
 RIGHT, ADD, WRONG = said(fenced("x = 2")), said(fenced("x += 1")), said(fenced("x = 0"))
+UNJUDGED = said(fenced("x += 1  # unjudged"))
 
 
 def played(
@@ -109,15 +109,21 @@ def test_each_of_several_rollouts_is_measured_from_its_own_states(begin: Begin, 
     assert [rollout.values for rollout in rollouts] == [{1: 0.5, 2: 0.25}, {1: 0.0, 2: 0.0}]
 
 
-@pytest.mark.parametrize(("which", "values"), [({3}, {1: 0.5, 2: 0.25}), ({3, 7}, {2: 0.25})])
+@pytest.mark.parametrize(("faults", "second", "values"), [(1, ADD, {1: 0.5, 2: 0.25}), (2, UNJUDGED, {2: 0.25})])
 def test_a_fault_of_a_continuation_counts_for_nothing(
-    begin: Begin, chat: Chat, monkeypatch: pytest.MonkeyPatch, which: set[int], values: dict[int, float]
+    begin: Begin,
+    chat: Chat,
+    monkeypatch: pytest.MonkeyPatch,
+    faults: int,
+    second: list[int],
+    values: dict[int, float],
 ) -> None:
     """Its state is worth what the others earned; with no other it is not valued, and never worth 0."""
-    real, numbers = Episode._judge_steps, count()
+    real = Episode._judge_steps
 
     def failing(episode: Episode, *given: object) -> object:
-        if next(numbers) in which:  # the first three are the rollout's own turns
+        # By what was written, as continuations are judged in whatever order their cells end.
+        if "# unjudged" in str(episode.messages[-1]["content"]):
             raise Fault("the judge is gone")
         return real(episode, *given)  # type: ignore[arg-type]
 
@@ -125,10 +131,10 @@ def test_a_fault_of_a_continuation_counts_for_nothing(
     (rollout,), branches, _ = played(
         [begin(THREE, max_steps=1)],
         chat,
-        [[RIGHT], [ADD], [ADD], [ADD, ADD, ADD, ADD], [ADD]],
+        [[RIGHT], [ADD], [ADD], [UNJUDGED, ADD, ADD, ADD], [second]],
         continuations=2,
     )
-    assert branches.faults == len(which)
+    assert branches.faults == faults
     assert rollout.fault is None
     assert rollout.values == values
 
