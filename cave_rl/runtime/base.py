@@ -61,9 +61,21 @@ from cave_rl.runtime.inside.zygote import main
 main({fd})
 """
 
+# A judge needs little of what the packages hand on, and each of its forks pays for every page that is loaded. So they
+# run their own __init__ only when something is asked of them, as by a task's module with `from cave_rl import equals`.
 _JUDGING = """
-import sys
+import importlib.util, sys
 sys.path[:] = {path!r}
+def late(package):
+    def whole(name):
+        del package.__getattr__
+        package.__loader__.exec_module(package)
+        return getattr(package, name)
+    return whole
+for name, where in {packages!r}:
+    spec = importlib.util.spec_from_file_location(name, where + "/__init__.py", submodule_search_locations=[where])
+    package = sys.modules[name] = importlib.util.module_from_spec(spec)
+    package.__getattr__ = late(package)
 from cave_rl.runtime.inside.zygote import main
 main({fd})
 """
@@ -269,4 +281,5 @@ def _code(fd: int, judging: bool) -> str:
     if str(root.parent) not in path:
         path.append(str(root.parent))
     packages = [("cave_rl", str(root)), ("cave_rl.runtime", str(root / "runtime"))]
+    packages += [("cave_rl.rewards", str(root / "rewards"))] if judging else []
     return (_JUDGING if judging else _INSIDE).format(path=path, packages=packages, fd=fd)

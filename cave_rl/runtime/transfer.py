@@ -175,6 +175,8 @@ def _dilled(value: Any, keep: Any, modules: set[str] | None) -> bytes:
             f"cannot hand {_name(value)} to a runtime: {type(error).__name__}: {error}. Inject what can be pickled, "
             "or make it in the task's set-up"
         ) from error
+    if modules is not None:
+        modules.add("dill")
     return file.getvalue()
 
 

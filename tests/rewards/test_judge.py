@@ -11,8 +11,10 @@ import pytest
 from cave_rl.rewards import Ruling, Statements, equals, judge_steps
 from cave_rl.rewards import judge as judging
 from cave_rl.rewards.assertions import Assertion
+from cave_rl.rewards.judge import Judge
 from cave_rl.runtime import Fault, Pool, TransferError, run, run_all
 from cave_rl.runtime.codec import encode
+from cave_rl.runtime.inside import frames
 from tests.conftest import settled
 
 
@@ -46,6 +48,27 @@ def test_closures_and_local_functions_reach_it(pool: Pool) -> None:
         assert state.x == expected, "closure"
 
     ruling = ruled(pool, Law((Statements.of(check),)), {"x": encode({"a": [1, 2]})})
+    assert ruling.statements[0].passed, ruling.statements[0].message
+
+
+def test_a_judge_of_assertions_as_data_holds_no_more_than_it_needs(pool: Pool) -> None:
+    """Every fork pays for what is loaded."""
+    base = pool.base(judging=True)
+    brief = {"modules": ["cave_rl.rewards.assertions"]}
+    with run(base.serve_steps(brief, "tests.rewards.held:Held", Judge)) as held, held.start() as judge:
+        loaded = run(judge.ask(frames.JUDGE, {}, 10))
+    assert "cave_rl.rewards.assertions" in loaded
+    assert not {"asyncio", "gymnasium", "numpy", "pydantic"} & set(loaded)
+
+
+def test_a_tasks_own_function_may_import_what_is_ours(pool: Pool) -> None:
+    def check(state: Any) -> None:
+        from cave_rl import equals
+        from cave_rl.rewards.rows import near
+
+        assert near(state.x, equals("x", 1).expected, 0.0), "imported when it runs, where no file of ours can be read"
+
+    ruling = ruled(pool, Law((Statements.of(check),)), {"x": encode(1)})
     assert ruling.statements[0].passed, ruling.statements[0].message
 
 

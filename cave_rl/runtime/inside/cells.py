@@ -7,14 +7,16 @@ show its lines. Not covered: IPython's magics and shell escapes (they are syntax
 from __future__ import annotations
 
 import ast
-import asyncio
 import inspect
 import linecache
 import os
 import traceback
 from dataclasses import dataclass
 from types import CodeType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncio
 
 _OURS = os.path.dirname(__file__)
 
@@ -68,6 +70,8 @@ class Cells:
         value = eval(code, self._namespace)
         if code.co_flags & inspect.CO_COROUTINE:
             if self._loop is None:
+                import asyncio  # few cells wait, and every fork would pay for what comes with it
+
                 self._loop = asyncio.new_event_loop()
             return self._loop.run_until_complete(value)
         return value
