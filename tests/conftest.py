@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,6 +35,22 @@ def python(code: str) -> str:
 def descriptors() -> int:
     """How many descriptors this process holds."""
     return len(os.listdir("/proc/self/fd"))
+
+
+def children() -> set[int]:
+    """All that descends from this process."""
+    found: set[int] = set()
+    waiting = [os.getpid()]
+    while waiting:
+        pid = waiting.pop()
+        for task in Path(f"/proc/{pid}/task").glob("*/children"):
+            try:
+                new = {int(each) for each in task.read_text().split()} - found
+            except OSError:
+                continue
+            found |= new
+            waiting += new
+    return found
 
 
 def settled(measure: Callable[[], Any], expected: Any, *, within: float = 10.0) -> Any:

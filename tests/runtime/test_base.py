@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cave_rl.runtime import Base, Runtime, Setup, SpawnFault, Template
-from tests.conftest import descriptors, settled
+from tests.conftest import children, descriptors, settled
 
 SCRIPT = """
 print("main runs")
@@ -39,22 +38,6 @@ with Base() as base:
         print(type(back) is Point, back.x)
 """
 SAID = "main runs\n([1, 2], 11, 15, 4)\nTrue 4\n"
-
-
-def children() -> set[int]:
-    """All that descends from this process."""
-    found: set[int] = set()
-    waiting = [os.getpid()]
-    while waiting:
-        pid = waiting.pop()
-        for task in Path(f"/proc/{pid}/task").glob("*/children"):
-            try:
-                new = {int(each) for each in task.read_text().split()} - found
-            except OSError:
-                continue
-            found |= new
-            waiting += new
-    return found
 
 
 def python(*arguments: str, stdin: str = "", cwd: Path | None = None) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from cave_rl.confinement import Confinement
 from cave_rl.runtime import Base, Fault, Function, Runtime, Setup, SetupFault, SpawnFault, Template, Variable, run_all
-from tests.conftest import settled
+from tests.conftest import children, settled
 
 
 def test_the_summary_tells_the_names_that_the_set_up_left(base: Base) -> None:
@@ -43,8 +43,10 @@ def test_a_set_up_that_ends_its_process_is_a_fault(base: Base, code: str, told: 
 
 
 def test_a_set_up_that_takes_too_long_is_a_fault_and_its_process_is_ended(base: Base) -> None:
+    before = children()
     with pytest.raises(SetupFault, match="longer than"):
         base.template(Setup(run="while True: pass"), timeout=0.3)
+    assert settled(lambda: children() - before, set()) == set()
     with base.template(Setup()) as template, template.start() as runtime:
         assert runtime.execute("1").ok
 

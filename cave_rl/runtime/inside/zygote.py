@@ -119,6 +119,7 @@ def _template(control: socket.socket, memfd: int, replies: int, request: bytes, 
     set_child_subreaper()
     sys.path[:] = told["path"]
     importlib.invalidate_caches()
+    signal.setitimer(signal.ITIMER_REAL, told["timeout"])  # its alarm ends a set-up that the host has given up
     try:
         brief = payload.unpack(memfd, told["index"])
         os.close(memfd)
@@ -128,6 +129,7 @@ def _template(control: socket.socket, memfd: int, replies: int, request: bytes, 
         paths = readable.paths(told["deny"])
         gc.collect()
         gc.freeze()
+        signal.setitimer(signal.ITIMER_REAL, 0)
         if len(threads()) > 1:
             raise SetupError(
                 f"the set-up left threads running ({', '.join(threads())}): a thread does not survive a fork. "
