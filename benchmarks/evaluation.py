@@ -2,8 +2,9 @@
 
     python -m benchmarks.evaluation --tasks 16 --rollouts 64 --concurrency 256
 
-CPU seconds are those of this process and of all that it started (bases, templates, runtimes, judges). The live display
-is measured by turns: one run with it, one without. On a busy machine CPU seconds grow too: measure on a quiet one.
+CPU seconds are those of this process and of all that it started (bases, templates, runtimes, judges). What the live
+display takes of them is what its calls take: counting episodes, and drawing on a terminal in a thread of its own. On
+a busy machine CPU seconds grow too: measure on a quiet one.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ import resource
 import statistics
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from benchmarks.measure import load
 from cave_rl.evaluation.config import EvalConfig
 from cave_rl.evaluation.directory import RunDirectory
 from cave_rl.evaluation.live import Live
@@ -37,41 +40,63 @@ class Measured:
     Attributes:
         wall_s: from the first episode to the last, templates included.
         own_s, others_s: CPU seconds of this process, and of those that it started.
+        display_s: CPU seconds of the display, among those of this process.
     """
 
     episodes: int
     wall_s: float
     own_s: float
     others_s: float
+    display_s: float
 
     @property
     def per_core(self) -> float:
         """Episodes a second that one core can give."""
         return self.episodes / (self.own_s + self.others_s)
 
+    @property
+    def display_share(self) -> float:
+        """What part of all CPU seconds the display took."""
+        return self.display_s / (self.own_s + self.others_s)
+
     def __str__(self) -> str:
         wall = f"{self.episodes / self.wall_s:.0f} episodes/s in all"
-        cpu = (
-            f"{1000 * self.own_s / self.episodes:.2f} ms here, {1000 * self.others_s / self.episodes:.2f} ms elsewhere"
+        own, others = (1000 * each / self.episodes for each in (self.own_s, self.others_s))
+        display = f"of which the display {100 * self.display_share:.2f} %"
+        return (
+            f"{self.per_core:.0f} episodes/s a core ({own:.2f} ms here, {others:.2f} ms elsewhere; {display}; {wall})"
         )
-        return f"{self.per_core:.0f} episodes/s a core ({cpu} of CPU an episode; {wall})"
 
 
-def measure(config: EvalConfig, *, shown: bool = False) -> Measured:
+class Timed(Live):
+    """The live display on a terminal that nobody looks at; it adds up the CPU seconds of its calls."""
+
+    def __init__(self) -> None:
+        super().__init__(Console(file=io.StringIO(), force_terminal=True, width=120), "benchmark")
+        self.seconds = 0.0
+        drawing = self._bar.live
+        drawing.refresh = self._timed(drawing.refresh)  # type: ignore[method-assign]
+        self.told = self._timed(self.progress)
+
+    def _timed(self, call: Callable[..., None]) -> Callable[..., None]:
+        def timed(*given: Any) -> None:
+            before = time.thread_time()
+            call(*given)
+            self.seconds += time.thread_time() - before
+
+        return timed
+
+
+def measure(config: EvalConfig) -> Measured:
     """A whole run in a directory of its own."""
-    planned = plan(config)
+    planned, display = plan(config), Timed()
     with tempfile.TemporaryDirectory() as directory, RunDirectory.create(Path(directory) / "run", config) as run:
-        display = Live(Console(file=io.StringIO(), force_terminal=True, width=120), "benchmark")
-        told: dict[str, Any] = {"begun": display.begun, "progress": display.progress} if shown else {}
         before, started = _cpu(), time.monotonic()
-        if shown:
-            with display:
-                summary = carry_out(run, planned, player(config), versions={}, **told)
-        else:
-            summary = carry_out(run, planned, player(config), versions={}, **told)
+        with display:
+            summary = carry_out(run, planned, player(config), versions={}, begun=display.begun, progress=display.told)
         wall, after = time.monotonic() - started, _cpu()
         assert summary["success"]["mean"] == 1.0, summary["faults_by_type"]
-    return Measured(len(planned), wall, after[0] - before[0], after[1] - before[1])
+    return Measured(len(planned), wall, after[0] - before[0], after[1] - before[1], display.seconds)
 
 
 def _cpu() -> tuple[float, float]:
@@ -80,15 +105,15 @@ def _cpu() -> tuple[float, float]:
     return own.ru_utime + own.ru_stime, others.ru_utime + others.ru_stime
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--suite", default="Types-v0")
     parser.add_argument("--tasks", type=int, default=16)
     parser.add_argument("--rollouts", type=int, default=64)
     parser.add_argument("--concurrency", type=int, default=256)
-    parser.add_argument("--repeat", type=int, default=3, help="runs with the display, and as many without")
+    parser.add_argument("--repeat", type=int, default=3, help="how many runs")
     parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     config = EvalConfig.model_validate(
         {
             "suites": [given.suite],
@@ -99,24 +124,23 @@ def main() -> None:
             "model": {"name": "gold"},
         }
     )
-    runs: dict[bool, list[Measured]] = {False: [], True: []}
+    runs = []
     for _ in range(given.repeat):
-        for shown in runs:
-            runs[shown].append(measure(config, shown=shown))
-            if not given.json:
-                print("with display:   " if shown else "without display:", runs[shown][-1], flush=True)
-    cost = {shown: statistics.median(1 / each.per_core for each in found) for shown, found in runs.items()}
+        runs.append(measure(config))
+        if not given.json:
+            print(runs[-1], flush=True)
     result = {
-        "per_core": statistics.median(each.per_core for each in runs[False]),
-        "display_share": cost[True] / cost[False] - 1,
+        "per_core": statistics.median(each.per_core for each in runs),
+        "display_share": statistics.median(each.display_share for each in runs),
         "cores": len(os.sched_getaffinity(0)),
-        "runs": {"with" if shown else "without": [asdict(each) for each in found] for shown, found in runs.items()},
+        "load": load(),
+        "runs": [asdict(each) for each in runs],
     }
     if given.json:
         print(json.dumps(result, indent=1))
     else:
-        share = 100 * result["display_share"]
-        print(f"median {result['per_core']:.0f} episodes/s a core; the live display adds {share:.1f} %")
+        share = 100 * statistics.median(each.display_share for each in runs)
+        print(f"median {result['per_core']:.0f} episodes/s a core; the live display takes {share:.2f} %; load {load()}")
 
 
 if __name__ == "__main__":
