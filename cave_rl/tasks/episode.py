@@ -2,7 +2,8 @@
 
 A turn ends at the first of: a message without code (the final answer), the turn's step limit, a second malformed
 message in the turn. It is judged once, then; never earlier because its assertions already hold. A failed turn does not
-end the dialogue: later expectations stay absolute.
+end the dialogue: later expectations stay absolute. Where the turn has a user (`cave_rl.tasks.user`) a message without
+code goes to the user, and ends the turn only if the user's reply ends the dialogue, or a bound on the user does.
 
 What each message comes to:
 
@@ -17,6 +18,8 @@ What each message comes to:
 |                                 | crashed       |          | brings the state back       |                        |
 |                                 | tampered      |          |                             |                        |
 | no code                         | answered      | -        | ends                        | terminated (last turn) |
+| no code, and the user goes on   | said          | -        | goes on to its step limit   | truncated (last turn)  |
+| no code, and a bound ends it    | said          | -        | ends                        | truncated (last turn)  |
 | malformed, first in the turn    | malformed     | no       | goes on to its step limit   | truncated (last turn)  |
 | malformed, second in the turn   | malformed     | no       | ends                        | terminated (last turn) |
 | cut by the token limit          | cut           | no       | ends                        | truncated              |
@@ -59,8 +62,9 @@ from cave_rl.tasks.opening import opening, text_opening
 from cave_rl.tasks.starting import rollout_seed, template_steps
 from cave_rl.tasks.task import Task, Turn, named
 from cave_rl.tasks.telling import StepResult, digests, step_info, trace_entry
+from cave_rl.tasks.user import Dialogue, Said, User, begin_steps, reply_steps
 
-__all__ = ["Episode", "StepResult"]
+__all__ = ["Episode", "StepResult", "check_users"]
 
 
 @dataclass(slots=True)
@@ -71,6 +75,7 @@ class _TurnState:
     steps: int = 0
     malformed: int = 0
     calls: int = 0  # of hosted objects, before it
+    dialogue: Dialogue | None = None  # with its user, if it has one
 
 
 @dataclass(slots=True)
@@ -81,6 +86,22 @@ class _Tally:
     malformed: int = 0
     violations: int = 0
     outcomes: list[str] = field(default_factory=list)
+
+
+def check_users(task: Task, config: EpisodeConfig, user: User | None = None) -> None:
+    """Looks whether the users of a task can speak.
+
+    Args:
+        task: the task.
+        config: how it is run.
+        user: stands for all of them.
+
+    Raises:
+        ConfigError: one cannot; the message says what to set.
+    """
+    for turn in task.turns:
+        if turn.user is not None:
+            (user or turn.user).check(config.user)
 
 
 class Episode:
@@ -95,27 +116,42 @@ class Episode:
         config: how it is put, run and rewarded.
         seed: the environment's seed: same task and seed, same episode.
         examples: few-shot tasks to show.
+        user: stands for the users of all its turns.
 
     Attributes:
         seed: the environment's seed.
         messages: the chat so far.
         scores: the scores of the turns that were judged.
         start: digests of the state in which it began.
+        queries: with what each turn began that was reached.
         trace: one entry a step with its timings, for `traces.jsonl`.
+
+    Raises:
+        ConfigError: a turn has a user that cannot speak under this configuration.
     """
 
     def __init__(
-        self, task: Task, *, pool: Pool, config: EpisodeConfig, seed: int = 0, examples: tuple[Task, ...] = ()
+        self,
+        task: Task,
+        *,
+        pool: Pool,
+        config: EpisodeConfig,
+        seed: int = 0,
+        examples: tuple[Task, ...] = (),
+        user: User | None = None,
     ) -> None:
         self.task = task
         self.config = config
         self.seed = seed
         self.messages: list[Message] = []
         self.scores: list[float] = []
+        self.queries: list[str] = []
         self.start: dict[str, str] = {}
         self.trace: list[dict[str, Any]] = []
         self.over = False
         self.tokens = 0
+        self._users = tuple(turn.user and (user or turn.user) for turn in task.turns)
+        check_users(task, config, user)
         self._pool = pool
         self._examples = examples
         self._prompt = config.build_prompt()
@@ -178,7 +214,7 @@ class Episode:
         """Starts the runtime and opens the chat; the observation is the first user message's content.
 
         Raises:
-            Fault: the runtime could not be started.
+            Fault: the runtime could not be started, or a user who is to begin said nothing.
         """
         task = self.task
         template = yield from template_steps(task, self._pool)
@@ -189,7 +225,8 @@ class Episode:
         yield from self._event_steps(task.turns[0])
         self.start = digests(self._bench.known)
         if self._protocol.live:
-            self.messages = opening(task, self.config.prompt, self._examples)
+            query = yield from self._query_steps()
+            self.messages = opening(task, self.config.prompt, self._examples, query)
         else:
             self._exchange = yield from exchange_steps(
                 task,
@@ -200,7 +237,8 @@ class Episode:
                 runtime=self.runtime,
                 seeds=(own, worlds, session),
             )
-            self.messages = text_opening(self.config, self._exchange, task.turns[0].query)
+            query = yield from self._query_steps()
+            self.messages = text_opening(self.config, self._exchange, query)
         return StepResult(self.messages[-1]["content"], 0.0, False, False, self._info("begun"))
 
     def express_steps(self) -> Steps[None]:
@@ -269,7 +307,7 @@ class Episode:
         twin = copy.copy(self)
         twin._exchange = exchange
         twin.messages = [dict(message) for message in self.messages]  # type: ignore[misc]
-        twin.scores, twin.trace = list(self.scores), list(self.trace)
+        twin.scores, twin.queries, twin.trace = list(self.scores), list(self.queries), list(self.trace)
         twin._turn = replace(self._turn)
         twin._tally = replace(self._tally, outcomes=list(self._tally.outcomes))
         twin._runtime, twin._bench = runtime, self._bench.branch(trusted=trusted)
@@ -301,10 +339,16 @@ class Episode:
         state: dict[str, str] | None = None
         parsed, problem = self._parse(message)
         cell: CellResult | None = None
+        said: Said | None = None
         if cut:
             outcome, text, ends = "cut", "", True
         elif parsed.action is Action.ANSWER:
             outcome, text, ends = "answered", "", True
+            if turn.dialogue is not None:
+                said = yield from self._talk_steps(parsed.answer or "", asks=not limited)
+                ends = said is not None and said.over and not said.limited
+                limited = limited or (said is not None and said.limited)
+                outcome = "answered" if ends else "said"
         elif parsed.action is Action.MALFORMED:
             turn.malformed += 1
             self._tally.malformed += 1
@@ -319,15 +363,21 @@ class Episode:
         noted |= {"message": spoken, "code": code, "observation": text, "state": state}
         if problem:
             noted["detail"] = problem
+        told: dict[str, Any] = {}
+        if said is not None:
+            told["user"] = said.info()
+            noted["user"] = {**said.info(), **said.details}
         if not (ends or limited):
-            return self._observe(text, 0.0, False, False, self._info(outcome, cell))
+            heard = "" if said is None else self._prompt.query_message(said.text)["content"]
+            info, role = self._info(outcome, cell) | told, None if said is None else "user"
+            return self._observe(text or heard, 0.0, False, False, info, role)
         self._bench.limited.append(not ends)
         ruling, score = yield from self._judge_steps(spec, "" if cut else parsed.answer or "")
         self.scores.append(score)
         noted["state"] = digests(self._bench.known) if self.runtime.alive else None  # the claims that were judged
         over = cut or not self._alive or turn.index + 1 == len(self.task.turns)
         reward = self._pay(over)
-        info = self._info(outcome, cell, ruling)
+        info = self._info(outcome, cell, ruling) | told
         if over:
             self.over = True
             truncated = cut or not ends
@@ -337,7 +387,9 @@ class Episode:
         self.runtime.withhold(self.task.withheld(self._turn.index))
         yield from self._event_steps(following)
         yield from self._bench.look_steps(self.runtime, self._turn.index)
-        asked = following.query if self._exchange is None else self._exchange.query(self._turn.index, following.query)
+        asked = yield from self._query_steps()
+        if self._exchange is not None:
+            asked = self._exchange.query(self._turn.index, asked)
         come = (each.text() for each in describe_all(self.task.told(self._turn.index)))
         query = self._prompt.query_message("\n\n".join([asked, *come]))["content"]
         role = self._prompt.observation_role if text else "user"
@@ -416,6 +468,32 @@ class Episode:
 
     # --- turns --------------------------------------------------------------------------------------------------------
 
+    def _query_steps(self) -> Steps[str]:
+        """What the turn begins with: its query, or what its user says first."""
+        at, query = self._turn, self.task.turns[self._turn.index].query
+        if (user := self._users[at.index]) is not None:
+            at.dialogue = Dialogue(at.index, self._seed_of(f"/user/{at.index}"), self.config.user)
+            if query:
+                at.dialogue = at.dialogue.asked(query)
+            else:
+                said, at.dialogue = yield from begin_steps(user, at.dialogue)
+                query = said.text
+                self._note("event: user", None)["user"] = {**said.info(), **said.details}
+        self.queries.append(query)
+        return query
+
+    def _talk_steps(self, text: str, *, asks: bool) -> Steps[Said | None]:
+        """Says something to the user; the reply, if it is asked for: the last message of a turn has none."""
+        at = self._turn
+        user = self._users[at.index]
+        assert at.dialogue is not None
+        assert user is not None
+        at.dialogue = at.dialogue.told(text)
+        if not asks:
+            return None
+        said, at.dialogue = yield from reply_steps(user, at.dialogue)
+        return said
+
     def _event_steps(self, turn: Turn) -> Steps[None]:
         """Runs a turn's host event. What it names counts as the host's doing, not the rollout's.
 
@@ -443,7 +521,8 @@ class Episode:
         except RuntimeGone as gone:
             ruling = lost(turn, gone)
         else:
-            ruling = yield from self._bench.rule_steps(self.runtime, at.index, answer, at.calls)
+            said = ((answer,) if answer else ()) if at.dialogue is None else at.dialogue.texts
+            ruling = yield from self._bench.rule_steps(self.runtime, at.index, answer, said, at.calls)
         return ruling, turn_score(ruling, self.config.reward, refusal=turn.refusal)
 
     def _pay(self, over: bool) -> float:
@@ -465,9 +544,10 @@ class Episode:
 
     def _seeds(self) -> tuple[int, int, int]:
         """Of the runtime, its World, and the model's own session."""
-        of = f"{self.task.id}/{self.seed}"
-        own, worlds, session = (rollout_seed(f"{of}{part}", self.config.key) for part in ("", "/hosted", "/session"))
-        return own, worlds, session
+        return self._seed_of(""), self._seed_of("/hosted"), self._seed_of("/session")
+
+    def _seed_of(self, part: str) -> int:
+        return rollout_seed(f"{self.task.id}/{self.seed}{part}", self.config.key)
 
     # --- telling ------------------------------------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ class Bench:
         limits: of a claim.
         pool: where the judge's template is kept.
         known: the claims before the current turn.
-        limited: of each turn that ended, whether its step limit ended it.
+        limited: of each turn that ended, whether its step limit ended it, or a bound on its user.
         judge: its own; None before one was needed, and where another's judges.
     """
 
@@ -79,13 +79,14 @@ class Bench:
         """
         return digests((yield from runtime.claim_steps(self._watched(turn + 1) | self._kept, self.limits)))
 
-    def rule_steps(self, runtime: Runtime, turn: int, answer: str, start: int) -> Steps[Ruling]:
+    def rule_steps(self, runtime: Runtime, turn: int, answer: str, said: Sequence[str], start: int) -> Steps[Ruling]:
         """Judges a turn as it stands.
 
         Args:
             runtime: where its state is.
             turn: which.
             answer: its final answer.
+            said: all that was said in it.
             start: how many calls of hosted objects there were before it.
 
         Raises:
@@ -100,7 +101,8 @@ class Bench:
         kept = self._kept & self.known.keys()
         starts = [*self._starts, start]
         *earlier, calls = _parts(runtime.calls, starts)
-        ruling = yield from judge.rule_steps(turn, self.known, after, answer, kept, calls, earlier, self.limited)
+        evidence = answer, kept, calls, earlier, self.limited, said
+        ruling = yield from judge.rule_steps(turn, self.known, after, *evidence)
         self._starts = starts
         self.known = after
         self._kept |= (spec.reads | spec.changes) & after.keys()  # from now on these are state to be kept
