@@ -36,6 +36,7 @@ such episodes out.
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -48,12 +49,13 @@ from cave_rl.runtime.drive import Steps
 from cave_rl.runtime.errors import Fault, RuntimeGone
 from cave_rl.runtime.pool import Pool
 from cave_rl.runtime.result import CellResult, Outcome
-from cave_rl.runtime.runtime import Runtime, Snapshot, ThreadsAlive
+from cave_rl.runtime.runtime import Runtime
 from cave_rl.semantic import observation
 from cave_rl.semantic.parsing import Action, Parsed
 from cave_rl.semantic.prompt import Message
 from cave_rl.semantic.protocols import protocol_of
 from cave_rl.semantic.tools import tools_of
+from cave_rl.tasks.acting import Stage
 from cave_rl.tasks.config import EpisodeConfig
 from cave_rl.tasks.exchange import Exchange, exchange_steps, shown
 from cave_rl.tasks.expressing import express_steps
@@ -156,11 +158,10 @@ class Episode:
         self._examples = examples
         self._prompt = config.build_prompt()
         self._protocol = protocol_of(config.protocol)
-        self._exchange: Exchange | None = None  # in place of live objects, where the protocol has none
         self._turn = _TurnState(0)
         self._tally = _Tally()
         self._paid = 0.0
-        self._runtime: Runtime | None = None
+        self._stage: Stage | None = None  # once it has begun
         self._bench = Bench(task, config.limits, pool)
 
     @property
@@ -170,9 +171,7 @@ class Episode:
         Raises:
             RuntimeError: before the episode has begun.
         """
-        if self._runtime is None:
-            raise RuntimeError("the episode has not begun: drive begin_steps() first")
-        return self._runtime
+        return self._acting.runtime
 
     @property
     def exchange(self) -> Exchange:
@@ -181,9 +180,15 @@ class Episode:
         Raises:
             RuntimeError: its protocol has them, or it has not begun.
         """
-        if self._exchange is None:
+        if self._stage is None or self._stage.exchange is None:
             raise RuntimeError(f"protocol {self._protocol.name} has live objects, or the episode has not begun")
-        return self._exchange
+        return self._stage.exchange
+
+    @property
+    def _acting(self) -> Stage:
+        if self._stage is None:
+            raise RuntimeError("the episode has not begun: drive begin_steps() first")
+        return self._stage
 
     @property
     def turn(self) -> int:
@@ -219,8 +224,9 @@ class Episode:
         task = self.task
         template = yield from template_steps(task, self._pool)
         own, worlds, session = self._seeds()
-        self._runtime = yield from template.start_steps(own, companion_seed=worlds)
-        self.runtime.withhold(task.withheld(0))
+        runtime: Runtime = yield from template.start_steps(own, companion_seed=worlds)
+        self._stage = Stage(runtime, self.config, self._prompt.texts, self._pool.confinement.memory_mb)
+        runtime.withhold(task.withheld(0))
         yield from self._bench.open_steps(self.runtime)
         yield from self._event_steps(task.turns[0])
         self.start = digests(self._bench.known)
@@ -228,17 +234,17 @@ class Episode:
             query = yield from self._query_steps()
             self.messages = opening(task, self.config.prompt, self._examples, query)
         else:
-            self._exchange = yield from exchange_steps(
+            self._stage.exchange = yield from exchange_steps(
                 task,
                 self.config,
                 self._prompt.texts,
                 pool=self._pool,
                 template=template,
-                runtime=self.runtime,
+                runtime=runtime,
                 seeds=(own, worlds, session),
             )
             query = yield from self._query_steps()
-            self.messages = text_opening(self.config, self._exchange, query)
+            self.messages = text_opening(self.config, self._stage.exchange, query)
         return StepResult(self.messages[-1]["content"], 0.0, False, False, self._info("begun"))
 
     def express_steps(self) -> Steps[None]:
@@ -292,25 +298,16 @@ class Episode:
         """
         if self.over:
             raise RuntimeError("the episode is over: there is nothing to go on with")
-        forks = yield from self.runtime.fork_steps(n, seed=seed)
-        exchanges: Sequence[Exchange | None] = [None] * n
-        if self._exchange is not None:
-            try:
-                exchanges = yield from self._exchange.fork_steps(forks, seed)
-            except BaseException:
-                for each in forks:
-                    each.close()
-                raise
-        return [self._branch(each, its, trusted) for each, its in zip(forks, exchanges, strict=True)]
+        stages = yield from self._acting.fork_steps(n, seed)
+        return [self._branch(each, trusted) for each in stages]
 
-    def _branch(self, runtime: Runtime, exchange: Exchange | None, trusted: bool) -> Episode:
+    def _branch(self, stage: Stage, trusted: bool) -> Episode:
         twin = copy.copy(self)
-        twin._exchange = exchange
         twin.messages = [dict(message) for message in self.messages]  # type: ignore[misc]
         twin.scores, twin.queries, twin.trace = list(self.scores), list(self.queries), list(self.trace)
         twin._turn = replace(self._turn)
         twin._tally = replace(self._tally, outcomes=list(self._tally.outcomes))
-        twin._runtime, twin._bench = runtime, self._bench.branch(trusted=trusted)
+        twin._stage, twin._bench = stage, self._bench.branch(trusted=trusted)
         return twin
 
     def fault(self, fault: Fault) -> StepResult:
@@ -323,14 +320,14 @@ class Episode:
     def close(self) -> None:
         """Ends its processes. May be called twice."""
         self.over = True
-        for process in (self._exchange, self._runtime, self._bench):
-            if process is not None:
-                process.close()
+        if self._stage is not None:
+            self._stage.close()
+        self._bench.close()
 
     # --- one message --------------------------------------------------------------------------------------------------
 
     def _step_steps(self, message: str, cut: bool) -> Steps[StepResult]:
-        turn, spec = self._turn, self.task.turns[self._turn.index]
+        turn, spec, stage = self._turn, self.task.turns[self._turn.index], self._acting
         self._tally.steps += 1
         turn.steps += 1
         called = len(self.runtime.calls)
@@ -355,8 +352,12 @@ class Episode:
             outcome, text = "malformed", observation.malformed(parsed, found=problem, texts=self._prompt.texts)
             ends = turn.malformed > 1
         else:
-            cell, text, state = yield from self._cell_steps(parsed, look=self.config.digests and not limited)
-            outcome, ends = cell.outcome.value, not self._alive
+            looks = self.config.digests and not limited
+            look = functools.partial(self._bench.digest_steps, turn.index) if looks else None
+            acted = yield from stage.act_steps(parsed, look)
+            self._tally.violations += acted.refused
+            cell, text, state = acted.cell, acted.text, acted.state
+            outcome, ends = cell.outcome.value, not stage.alive
         self._tally.outcomes.append(outcome)
         noted = self._note(outcome, cell, self.runtime.calls[called:])
         code = (parsed.code if parsed.code is not None else shown(parsed.calls)) if cell else None
@@ -376,98 +377,37 @@ class Episode:
         ruling, score = yield from self._judge_steps(spec, "" if cut else parsed.answer or "")
         self.scores.append(score)
         noted["state"] = digests(self._bench.known) if self.runtime.alive else None  # the claims that were judged
-        over = cut or not self._alive or turn.index + 1 == len(self.task.turns)
+        over = cut or not stage.alive or turn.index + 1 == len(self.task.turns)
         reward = self._pay(over)
         info = self._info(outcome, cell, ruling) | told
         if over:
             self.over = True
             truncated = cut or not ends
             return self._observe(text, reward, not truncated, truncated, info)
-        self._turn = _TurnState(turn.index + 1, calls=len(self.runtime.calls))
-        following = self.task.turns[self._turn.index]
-        self.runtime.withhold(self.task.withheld(self._turn.index))
-        yield from self._event_steps(following)
-        yield from self._bench.look_steps(self.runtime, self._turn.index)
-        asked = yield from self._query_steps()
-        if self._exchange is not None:
-            asked = self._exchange.query(self._turn.index, asked)
-        come = (each.text() for each in describe_all(self.task.told(self._turn.index)))
-        query = self._prompt.query_message("\n\n".join([asked, *come]))["content"]
-        role = self._prompt.observation_role if text else "user"
-        return self._observe(f"{text}\n\n{query}" if text else query, reward, False, False, info, role)
-
-    @property
-    def _alive(self) -> bool:
-        """Whether the model can go on acting."""
-        return self.runtime.alive and (self._exchange is None or self._exchange.alive)
+        observed, role = yield from self._following_steps(text)
+        return self._observe(observed, reward, False, False, info, role)
 
     def _parse(self, message: str) -> tuple[Parsed, str]:
         """A message taken apart; and what is wrong with an answer that must keep a contract."""
         parsed = self._protocol.parse(message)
-        return (parsed, "") if self._exchange is None else self._exchange.checked(self._turn.index, parsed)
-
-    def _act_steps(self, parsed: Parsed) -> Steps[CellResult]:
-        """Does what a message says, where it says it."""
-        if self._exchange is not None and parsed.action is Action.CALLS:
-            return (yield from self._exchange.calls_steps(parsed.calls))
-        where = self.runtime if self._exchange is None else self._exchange.session
-        assert where is not None, "a protocol without code has no message of code"
-        return (yield from where.execute_steps(parsed.code or "", self.config.limits))
-
-    def _cell_steps(self, parsed: Parsed, *, look: bool) -> Steps[tuple[CellResult, str, dict[str, str] | None]]:
-        """Runs a cell, or calls; what became of it, the observation, and if asked digests of the state it left."""
-        texts, limit = self._prompt.texts, self.config.observation_chars
-        rules = self.config.rules if parsed.action is Action.CODE else None
-        found = rules.check(parsed.code or "") if rules is not None else ()
-        if found:
-            self._tally.violations += 1
-            return CellResult(Outcome.BLOCKED), observation.violations(found, texts=texts), None
-        parked = (yield from self._checkpoint_steps()) if self.config.checkpoint else None
-        state: observation.StateKind = "kept"
-        seen: dict[str, str] | None = None
-        try:
-            cell = yield from self._act_steps(parsed)
-            if not cell.outcome.alive:
-                state = "lost" if parked is None else (yield from self._restore_steps(parked))
-            if look and self.runtime.alive:
-                seen = yield from self._bench.digest_steps(self.runtime, self._turn.index)
-        except RuntimeGone as gone:  # it ended between two cells: in a host event, or when it was forked or looked at
-            cell, state = CellResult(Outcome(gone.outcome), detail=gone.detail), "lost"
-        finally:
-            if parked is not None:
-                parked.close()
-        detail = self._limit_of(cell)
-        text = observation.observe(cell, state=state, detail=detail, limit_chars=limit, texts=texts)
-        return cell, text, seen
-
-    def _checkpoint_steps(self) -> Steps[Snapshot | None]:
-        try:
-            return (yield from self.runtime.snapshot_steps())
-        except (ThreadsAlive, RuntimeGone):
-            return None  # cells left threads running, which no fork could keep, or it is gone: then the cell will tell
-
-    def _restore_steps(self, parked: Snapshot) -> Steps[observation.StateKind]:
-        """Goes back to a checkpoint.
-
-        One that earlier cells had tampered with may not come up: then the state is lost.
-        """
-        try:
-            forks = yield from parked.fork_steps(1)
-        except RuntimeGone:
-            return "lost"
-        self.runtime.close()
-        self._runtime = forks[0]
-        return "restored"
-
-    def _limit_of(self, cell: CellResult) -> str:
-        limits = self.config.limits
-        if cell.outcome in (Outcome.INTERRUPTED, Outcome.KILLED):
-            return f"{limits.cpu_s:g} s of CPU time, {limits.wall_s:g} s in all"
-        if cell.outcome is Outcome.OUT_OF_MEMORY:
-            return f"{self._pool.confinement.memory_mb} MB"
-        return cell.detail
+        exchange = self._acting.exchange
+        return (parsed, "") if exchange is None else exchange.checked(self._turn.index, parsed)
 
     # --- turns --------------------------------------------------------------------------------------------------------
+
+    def _following_steps(self, text: str) -> Steps[tuple[str, str]]:
+        """Begins the next turn; the observation, with what the last action came to before its query, and its role."""
+        self._turn = _TurnState(self._turn.index + 1, calls=len(self.runtime.calls))
+        index, exchange = self._turn.index, self._acting.exchange
+        self.runtime.withhold(self.task.withheld(index))
+        yield from self._event_steps(self.task.turns[index])
+        yield from self._bench.look_steps(self.runtime, index)
+        asked = yield from self._query_steps()
+        if exchange is not None:
+            asked = exchange.query(index, asked)
+        come = (each.text() for each in describe_all(self.task.told(index)))
+        query = self._prompt.query_message("\n\n".join([asked, *come]))["content"]
+        return (f"{text}\n\n{query}", self._prompt.observation_role) if text else (query, "user")
 
     def _query_steps(self) -> Steps[str]:
         """What the turn begins with: its query, or what its user says first."""
@@ -518,8 +458,8 @@ class Episode:
     def _judge_steps(self, turn: Turn, answer: str) -> Steps[tuple[Ruling, float]]:
         at = self._turn
         try:
-            if self._exchange is not None:
-                yield from self._exchange.bind_steps(at.index, answer)
+            if self._acting.exchange is not None:
+                yield from self._acting.exchange.bind_steps(at.index, answer)
         except RuntimeGone as gone:
             ruling = lost(turn, gone)
         else:

@@ -71,7 +71,7 @@ class Bench:
             return
         self.known = {name: claim for name, claim in self.known.items() if name not in names} | claimed
 
-    def digest_steps(self, runtime: Runtime, turn: int) -> Steps[dict[str, str]]:
+    def digest_steps(self, turn: int, runtime: Runtime) -> Steps[dict[str, str]]:
         """Digests of the state as it stands within a turn.
 
         Raises:
