@@ -15,12 +15,12 @@ from cave_rl.evaluation.summary import summarise
 from cave_rl.rollouts.play import Rollout
 from cave_rl.rollouts.traces import record
 from cave_rl.runtime.pool import Pool
-from cave_rl.tasks.episode import Episode
+from cave_rl.tasks.episode import Episode, check_users
 
 Row = dict[str, Any]
 
-MODEL_FAULTS = {"PolicyError", *(kind.__name__ for kind in ProviderError.__subclasses__())}
-"""The types of faults that come from where the model is asked."""
+MODEL_FAULTS = {"PolicyError", "UserFault", *(kind.__name__ for kind in ProviderError.__subclasses__())}
+"""The types of faults that come from where a model is asked: the one that is evaluated, or one that plays a user."""
 
 
 class Outage(Exception):
@@ -50,10 +50,12 @@ def carry_out(
         The summary, as written.
 
     Raises:
-        ConfigError: a task is another one than when the run was begun.
+        ConfigError: a task is another one than when the run was begun, or its user cannot speak.
         Outage: too many episodes in a row failed on the endpoint.
     """
     config = run.config
+    for item in planned:
+        check_users(item.task, config.env)
     changed = run.note(versions, planned)
     kept = [row for row in run.rows() if row["fault"] is None]
     done = {row["key"] for row in kept}
