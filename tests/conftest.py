@@ -9,9 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from cave_rl.runtime import Base, Pool, Runtime, Setup, Steps, Template, Variable, run
 from cave_rl.tasks import Episode, EpisodeConfig, StepResult, Task
+
+# The same examples each time, and no time for them, which a busy machine would exceed. New examples:
+# pytest --hypothesis-profile explore
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("explore", deadline=None)
+settings.load_profile("same")
 
 DATA = ("numpy", "pandas", "sqlite3")
 
