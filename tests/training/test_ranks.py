@@ -12,8 +12,6 @@ from typing import Any
 
 import pytest
 
-from cave_rl.training import arguments
-from cave_rl.training.config import ConfigError
 from tests.training import tiny
 from tests.training.serving import Model, serving
 
@@ -65,9 +63,3 @@ def test_two_ranks_give_what_one_gives(tmp_path: Path, way: str) -> None:
     halves = [{len(row["outcomes"]) for row in found[1][i : i + 4]} for i in (0, 4)]
     assert max(halves[0] | halves[1]) > 1, "dialogues"
     assert [row["train_step"] for row in found[1]] == [0] * 8
-
-
-def test_rollouts_that_cannot_be_shared_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "3")
-    with pytest.raises(ConfigError, match=r"8 rollouts a step .* cannot be shared by 3 processes"):
-        arguments.arguments(tiny.config("out", train__micro_batch=1))
