@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +25,11 @@ RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """The ranks that vLLM makes room for."""
 
 SECRET = "VLLM_API_KEY"
+
+# vLLM's engine and workers outlive a server that is killed, and keep its memory: they are ended as a group. A keeper
+# does so where we are killed: it waits for the end of its standard input, which nobody else holds.
+_KEEPER = "import os, signal, sys; sys.stdin.read(); os.killpg(int(sys.argv[1]), signal.SIGKILL)"
+_keepers: weakref.WeakKeyDictionary[subprocess.Popen[bytes], subprocess.Popen[bytes]] = weakref.WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +123,7 @@ def launch(config: TrainConfig, model: str | os.PathLike[str] | None = None) -> 
 def start(
     launched: Launch, *, within_s: float, told: Callable[[float], None] = lambda seconds: None
 ) -> subprocess.Popen[bytes]:
-    """Starts a server and waits until it answers.
+    """Starts a server and waits until it answers. It and all that it starts end with this process.
 
     Args:
         launched: the command.
@@ -128,7 +136,13 @@ def start(
     health = f"{launched.url.rstrip('/').removesuffix('/v1')}/health"
     if healthy(health):
         raise Fault(f"something answers at {launched.url} already: end it, or choose another generation.url")
-    process = subprocess.Popen(launched.argv, env={**os.environ, **launched.environment})
+    process = subprocess.Popen(launched.argv, env={**os.environ, **launched.environment}, start_new_session=True)
+    _keepers[process] = subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", _KEEPER, str(process.pid)],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     started = last = time.monotonic()
     try:
         while not healthy(health):
@@ -147,14 +161,18 @@ def start(
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """Ends a server: asked first, then made to."""
+    """Ends a server: asked first, then made to, with all that it has started; also what one that was killed left."""
     if process.poll() is None:
         process.terminate()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    keeper = _keepers.pop(process, None)
+    if keeper is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        keeper.kill()
+        keeper.communicate()
+    process.wait()
 
 
 def healthy(url: str) -> bool:

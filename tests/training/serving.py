@@ -28,7 +28,9 @@ CONTEXT = 1024
 
 
 class Model:
-    """What is served. `failing` tells of the n-th completion how it goes wrong: 429, 500, "hang", or None."""
+    """What is served. `failing` tells of the n-th completion how it goes wrong: 429, 500, "hang", or None; where it is
+    not `listed`, not even its name is told.
+    """
 
     def __init__(
         self,
@@ -42,6 +44,7 @@ class Model:
         self.base = policy.load(self.directory, "float32").model
         self.adapters: dict[str, Any] = {}
         self.version: int | None = None
+        self.listed = True
         self.requests: list[tuple[str, Body]] = []
         self.completions = 0
         self.at_once = self.most_at_once = 0
@@ -138,7 +141,7 @@ def serving(model: Model, port: int = 0) -> Iterator[str]:
 
         def do_GET(self) -> None:
             listed = [{"id": "policy", "max_model_len": CONTEXT}, *({"id": name} for name in model.adapters)]
-            self.send(200, {"data": listed})
+            self.send(200 if model.listed else 503, {"data": listed})
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
