@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-import signal
 import subprocess
 import sys
 import time
@@ -26,9 +25,25 @@ RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 
 SECRET = "VLLM_API_KEY"
 
-# vLLM's engine and workers outlive a server that is killed, and keep its memory: they are ended as a group. A keeper
-# does so where we are killed: it waits for the end of its standard input, which nobody else holds.
-_KEEPER = "import os, signal, sys; sys.stdin.read(); os.killpg(int(sys.argv[1]), signal.SIGKILL)"
+# vLLM's engine and workers outlive a server that is killed, and keep its memory. So they are ended as a group, by a
+# keeper: it waits for the end of its standard input, which only we hold, however we end. It asks before it kills, for
+# one of them tidies up the shared memory once the others have gone.
+_KEEPER = """
+import os, signal, sys, time
+def end(group, within_s):
+    try:
+        os.killpg(group, signal.SIGTERM)
+        until = time.monotonic() + within_s
+        while time.monotonic() < until:
+            os.killpg(group, 0)
+            time.sleep(0.05)
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+sys.stdin.read()
+end(int(sys.argv[1]), float(sys.argv[2]))
+"""
+_LEAVE_S = 10.0
 _keepers: weakref.WeakKeyDictionary[subprocess.Popen[bytes], subprocess.Popen[bytes]] = weakref.WeakKeyDictionary()
 
 
@@ -138,7 +153,7 @@ def start(
         raise Fault(f"something answers at {launched.url} already: end it, or choose another generation.url")
     process = subprocess.Popen(launched.argv, env={**os.environ, **launched.environment}, start_new_session=True)
     _keepers[process] = subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", _KEEPER, str(process.pid)],
+        [sys.executable, "-I", "-S", "-c", _KEEPER, str(process.pid), str(_LEAVE_S)],
         stdin=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -168,11 +183,10 @@ def end(process: subprocess.Popen[bytes]) -> None:
             process.wait(20)
     keeper = _keepers.pop(process, None)
     if keeper is not None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        keeper.kill()
-        keeper.communicate()
-    process.wait()
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        keeper.communicate()  # it closes its standard input, and waits
 
 
 def healthy(url: str) -> bool:

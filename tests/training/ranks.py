@@ -1,4 +1,4 @@
-"""One rank of training runs in dialogues, for `test_ranks.py`: python -m tests.training.ranks OUTPUT MODEL URL WAYS"""
+"""One rank of training runs, for `test_ranks.py`: python -m tests.training.ranks OUTPUT MODEL URL WAYS"""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def step(output: Path, model: str, url: str, way: str) -> None:
     given: dict[str, Any] = {
         "model__name": model,
         "model__lora": None,
-        "suite__tags": ["dialogue"],
+        "suite": {"name": tiny.NAME, "families": ["put", "both"]},  # a group of one turn, and one of two
         "env__max_steps": 2,
         "rollout__budget": 90,
         "train__steps": 1,

@@ -222,6 +222,12 @@ def test_otherwise_it_is_only_told(tmp_path: Path) -> None:
 # measured by a server
 
 
+ONCE: dict[str, Any] = {
+    "train__steps": 1,
+    "eval": {"during": {"every": 1, "split": "validation", "tags": ["easy"], "rollouts": 8}},
+}
+
+
 def messages(config: TrainConfig) -> list[Any]:
     return [row["messages"] for row in lines(Path(config.output) / "traces.jsonl")]
 
@@ -238,20 +244,20 @@ def test_where_a_server_generates_it_measures_too_by_the_weights_of_the_step(
         found = lines(Path(config.output) / "evaluations.jsonl")
         asked = [body["model"].rpartition("-")[2] for path, body in model.requests if path == "/v1/completions"][1:]
         sent = [body["kwargs"]["version"] for _, body in model.requests if body.get("method") == "cave_reload"]
-        plain = tiny.config(tmp_path / "plain", generation__url=url, train__steps=3, eval={}, **given)
-        run.train(plain, quiet())
+        if given:
+            plain = tiny.config(tmp_path / "plain", generation__url=url, train__steps=3, eval={}, **given)
+            run.train(plain, quiet())
+            assert messages(config) == messages(plain), "measuring changes nothing of what is learned"
     assert [(row["step"], row["n"], row["faults"]) for row in found] == [(2, 8, 0), (3, 8, 0)]
     if given:
         assert sent == [0, 1, 2, 3], "once a step, the last for the evaluation after it"
     else:
         assert asked == ["v0"] * 8 + ["v1"] * 8 + ["v2"] * 8 + ["v2"] * 8 + ["v3"] * 8
-    assert messages(config) == messages(plain), "measuring changes nothing of what is learned"
 
 
 def test_the_server_measures_what_the_model_here_would_have_done(tmp_path: Path) -> None:
     """Greedy, where chance has no part; and the same tasks in the same states."""
-    during = {"every": 2, "split": "validation", "tags": ["easy"], "rollouts": 8, "greedy": True}
-    given: dict[str, Any] = {"train__steps": 2, "eval": {"during": during}}
+    given: dict[str, Any] = {**ONCE, "eval": {"during": {**ONCE["eval"]["during"], "greedy": True}}}
     with serving(Model()) as url:
         config = tiny.config(tmp_path / "out", generation__url=url, **given)
         run.train(config, quiet())
@@ -268,13 +274,13 @@ def test_a_server_of_other_weights_measures_nothing(tmp_path: Path) -> None:
     real = model.completion
 
     def meddling(body: dict[str, Any]) -> tuple[int, Any]:
-        model.version = 7 if model.completions == 2 + 8 * 2 else model.version
+        model.version = 7 if model.completions == 2 + 8 else model.version
         return real(body)
 
     model.completion = meddling  # type: ignore[method-assign]
     with serving(model) as url:
-        config = tiny.config(tmp_path / "out", generation__url=url, model__lora=None, **DURING)
-        with pytest.raises(Fault, match="answers by the weights of step 7, not of step 2"):
+        config = tiny.config(tmp_path / "out", generation__url=url, model__lora=None, **ONCE)
+        with pytest.raises(Fault, match="answers by the weights of step 7, not of step 1"):
             run.train(config, quiet())
     assert not (tmp_path / "out" / "evaluations.jsonl").exists()
 
@@ -285,13 +291,13 @@ def test_a_server_that_goes_while_it_measures_ends_the_run(tmp_path: Path) -> No
     real = model.completion
 
     def going(body: dict[str, Any]) -> tuple[int, Any]:
-        if model.completions == 4 + 8 * 2:
+        if model.completions == 4 + 8:
             model.listed = False
         return real(body) if model.listed else (503, {"error": {"message": "going"}})
 
     model.completion = going  # type: ignore[method-assign]
     with serving(model) as url:
-        given = {"generation": {"url": url, "retries": 0}, **DURING}
+        given = {"generation": {"url": url, "retries": 0}, **ONCE}
         config = tiny.config(tmp_path / "out", **given)
         with pytest.raises(ServerGone, match=r"does not answer any more.*from the beginning: there is no checkpoint"):
             run.train(config, quiet())

@@ -77,10 +77,9 @@ def test_two_ranks_give_what_one_gives(found: dict[str, list[list[dict[str, Any]
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_their_episodes_have_different_numbers_of_messages(
+def test_one_rank_has_more_messages_to_generate_than_the_other(
     found: dict[str, list[list[dict[str, Any]]]], way: str
 ) -> None:
     """Else it would be no test: TRL's own loop goes well where all ranks call equally often."""
     counts = [len(row["outcomes"]) for row in found[way][1]]
-    assert max(counts) > 1, "dialogues"
     assert max(counts[:4]) != max(counts[4:]), "one rank has ended while the other goes on"

@@ -106,6 +106,7 @@ def test_a_server_that_is_killed_leaves_nothing_and_the_run_goes_on_with_the_nex
     process = serve.start(serve.launch(config), within_s=900)
     family = [process.pid, *descendants(process.pid)]
     assert len(family) > 1, "an engine, which outlives the server that it belongs to"
+    shared = {word for pid in family for word in Path(f"/proc/{pid}/maps").read_text().split() if "/dev/shm/" in word}
     metrics, traced = Path(config.output) / "metrics.jsonl", Path(config.output) / "traces.jsonl"
 
     def kill() -> None:
@@ -122,6 +123,7 @@ def test_a_server_that_is_killed_leaves_nothing_and_the_run_goes_on_with_the_nex
         assert process.wait() == -signal.SIGKILL
         serve.end(process)  # as `cave-rl serve-model` does when its server has ended
         assert settled(lambda: [pid for pid in family if Path(f"/proc/{pid}").exists()], [], within=30) == []
+        assert [path for path in shared if Path(path).exists()] == []
     finally:
         serve.end(process)
     process = serve.start(serve.launch(config), within_s=900)
