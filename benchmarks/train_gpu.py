@@ -94,6 +94,8 @@ def within(seconds: float, configs: Sequence[TrainConfig]) -> list[TrainConfig]:
 @contextmanager
 def interrupted_after(seconds: float) -> Iterator[None]:
     """Ctrl-C, if it takes longer."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # by a shell, of what it starts in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(max(0.0, seconds), os.kill, (os.getpid(), signal.SIGINT))
     timer.daemon = True
     timer.start()

@@ -99,12 +99,24 @@ def belonging(home: Path) -> list[int]:
     return found
 
 
-def test_a_trainer_that_is_killed_leaves_nothing_and_goes_on_with_the_same_data(tmp_path: Path) -> None:
+def in_a_step(config: TrainConfig) -> bool:
+    return len(rows(config, "metrics")) >= 3
+
+
+def as_a_checkpoint_is_written(config: TrainConfig) -> bool:
+    every = (Path(config.output) / "checkpoints").glob("checkpoint-*")
+    return in_a_step(config) and any(not (each / "trainer_state.json").exists() for each in every)
+
+
+@pytest.mark.parametrize("moment", [in_a_step, pytest.param(as_a_checkpoint_is_written, marks=pytest.mark.slow)])
+def test_a_trainer_that_is_killed_leaves_nothing_and_goes_on_with_the_same_data(
+    tmp_path: Path, moment: Callable[[TrainConfig], bool]
+) -> None:
     given: dict[str, Any] = {"train__steps": 8, "train__save_every": 2, "eval": {}}
     whole, config = tiny.config(tmp_path / "whole", **given), tiny.config(tmp_path / "out", **given)
     home = tmp_path / "tmp"
     with training(config, home) as process:
-        until(lambda: len(rows(config, "metrics")) >= 3 or process.poll() is not None)
+        until(lambda: moment(config) or process.poll() is not None)
         assert process.poll() is None, "it ended by itself"
         family = belonging(home)
         process.kill()
@@ -119,6 +131,39 @@ def test_a_trainer_that_is_killed_leaves_nothing_and_goes_on_with_the_same_data(
     assert [row["step"] for row in rows(config, "metrics")] == list(range(1, 9))
     mine, theirs = ([row["loss"] for row in rows(each, "metrics")] for each in (config, whole))
     assert mine == pytest.approx(theirs, abs=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("given", [{}, {"model__lora": None}], ids=["lora", "weights"])
+def test_a_trainer_that_is_killed_leaves_no_weights_for_its_server(tmp_path: Path, given: dict[str, Any]) -> None:
+    """They lie in main memory, as a rule."""
+    share = tmp_path / "share"
+    with serving(Model()) as url:
+        config = tiny.config(
+            tmp_path / "out", train__steps=50, eval={}, generation={"url": url, "share": str(share)}, **given
+        )
+        with training(config, tmp_path / "tmp") as process:
+            until(lambda: (in_a_step(config) and any(share.rglob("*.safetensors"))) or process.poll() is not None)
+            assert process.poll() is None
+            process.kill()
+    assert settled(lambda: os.listdir(share), []) == []
+
+
+@pytest.mark.slow
+def test_an_evaluation_that_is_killed_with_its_trainer_is_measured_as_it_would_have_been(tmp_path: Path) -> None:
+    tables = [{"split": split, "tags": ["easy"], "rollouts": 40} for split in ("test", "validation")]
+    given: dict[str, Any] = {"train__steps": 1, "eval": {"tables": tables, "greedy": False}}
+    whole, config = tiny.config(tmp_path / "whole", **given), tiny.config(tmp_path / "out", **given)
+    with training(config, tmp_path / "tmp") as process:
+        until(lambda: rows(config, "before") or process.poll() is not None)
+        process.kill()
+    assert settled(lambda: belonging(tmp_path / "tmp"), []) == []
+    run.train(config, quiet())
+    run.train(whole, quiet())
+    for side in ("before", "after"):
+        mine, theirs = ([(row["eval"], row["task"]) for row in rows(each, side)] for each in (config, whole))
+        assert mine == theirs
+        assert len(mine) == 80
 
 
 # the processes of episodes
