@@ -60,28 +60,40 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("overrides", nargs="*", help="dotted: model.name=... train.scale_rewards=none")
     asked = parser.parse_args(arguments)
     credits, seeds = asked.credits.split(","), [int(seed) for seed in asked.seeds.split(",")]
-    configs = [
+    configs = planned(asked.config, asked.overrides, credits, seeds, asked.steps, asked.output)
+    for config in configs:
+        run(config, [other for other in configs if other.seed == config.seed])
+    print(write(configs, credits, asked.output))
+
+
+def planned(
+    file: Path, overrides: Sequence[str], credits: Sequence[str], seeds: Sequence[int], steps: int, output: Path
+) -> list[TrainConfig]:
+    """The runs of a comparison, seed by seed."""
+    return [
         load(
-            asked.config,
+            file,
             [
-                *asked.overrides,
+                *overrides,
                 f"train.credit={credit}",
-                f"train.steps={asked.steps}",
+                f"train.steps={steps}",
                 f"seed={seed}",
-                f"output={asked.output / f'{credit}-seed{seed}'}",
+                f"output={output / f'{credit}-seed{seed}'}",
             ],
         )
         for seed in seeds
         for credit in credits
     ]
-    for config in configs:
-        run(config, [other for other in configs if other.seed == config.seed])
+
+
+def write(configs: Sequence[TrainConfig], credits: Sequence[str], output: Path) -> str:
+    """Writes results.json, results.md and results.png of runs that are done; what stands in results.md."""
     found = [result for config in configs for result in results(config)]
-    (asked.output / "results.json").write_text(json.dumps([asdict(result) for result in found], indent=1))
-    (asked.output / "results.md").write_text(markdown(found, credits))
+    (output / "results.json").write_text(json.dumps([asdict(result) for result in found], indent=1))
+    (output / "results.md").write_text(markdown(found, credits))
     curves = {credit: [history(config) for config in configs if config.train.credit == credit] for credit in credits}
-    draw(found, curves, asked.output / "results.png")
-    print(markdown(found, credits))
+    draw(found, curves, output / "results.png")
+    return markdown(found, credits)
 
 
 def run(config: TrainConfig, same_seed: Sequence[TrainConfig]) -> None:

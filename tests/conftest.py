@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +26,8 @@ DATA = ("numpy", "pandas", "sqlite3")
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "rung(*names): the confinement rungs that a test needs")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # by a shell, of what it starts in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # so do the processes that tests interrupt
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

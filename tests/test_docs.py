@@ -51,7 +51,8 @@ def test_the_readme_example_says_what_it_prints(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_are_accepted(command: str, tmp_path: Path) -> None:
     for each in ROOT.iterdir():  # as from the repository, but what they write is not left in it
-        (tmp_path / each.name).symlink_to(each)
+        if each.name != "outputs":
+            (tmp_path / each.name).symlink_to(each)
     arguments = shlex.split(command)[1:]
     done = subprocess.run(
         [sys.executable, "-m", "cave_rl", *arguments], capture_output=True, text=True, timeout=200, cwd=tmp_path

@@ -2,7 +2,8 @@
 
 TRL's own evaluation is a mean of the means of its batches, of which the last is filled up with repeats. This is the
 evaluator that `cave-rl evaluate` has: every chosen task once, faults left out, an interval beside the mean. It has
-randomness of its own, so a run that is measured learns the very same as one that is not.
+randomness of its own, so a run that is measured learns the very same as one that is not. Where a server generates, it
+does so here too, by the weights of the step, which it is given before.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from transformers import TrainerCallback
 
 from cave_rl.evaluation.evaluate import Evaluation
 from cave_rl.rollouts import traces
+from cave_rl.training import files
 from cave_rl.training.alerts import Alert, alerts
 from cave_rl.training.config import CollapsePart, DuringPart
 
@@ -43,6 +45,7 @@ class Measured(TrainerCallback):  # type: ignore[misc]
         tell: Callable[[str], None],
     ) -> None:
         self.report: Callable[..., Any] | None = None  # hands values to the trainer's loggers
+        self.refresh: Callable[[], None] = lambda: None  # called by every rank before the first one measures
         self._part = part
         self._path = directory / "evaluations.jsonl"
         self._best = directory / "best"
@@ -56,9 +59,12 @@ class Measured(TrainerCallback):  # type: ignore[misc]
 
     def on_step_end(self, args: Any, state: Any, control: Any, *, model: Any, **kwargs: Any) -> None:
         step = state.global_step
-        if not state.is_world_process_zero or (step % self._part.every and step != state.max_steps):
+        if step % self._part.every and step != state.max_steps:
             return
         started = time.monotonic()
+        self.refresh()
+        if not state.is_world_process_zero:
+            return
         evaluation = self._measure(model)
         entry: dict[str, Any] = {"step": step, "faults": evaluation.faults, "seconds": time.monotonic() - started}
         if not evaluation.scored:
@@ -71,9 +77,10 @@ class Measured(TrainerCallback):  # type: ignore[misc]
         entry |= {"pass@1": told.pop("mean"), **told, "by_family": evaluation.by_family(), "best": best}
         traces.append(self._path, [entry])
         if best:
+            kept = self._best / "evaluation.json"
+            kept.unlink(missing_ok=True)  # a run that is killed now has no best model
             self._save(model, self._best)
-            kept = {"step": step, "pass@1": success.mean}
-            (self._best / "evaluation.json").write_text(json.dumps(kept))
+            files.write(kept, json.dumps({"step": step, "pass@1": success.mean}))
         self._tell(f"step {step}: pass@1 {success} on {self._part.split}{', the best so far' if best else ''}")
         if self.report is not None:
             values = {"eval_pass@1": success.mean, "eval_pass@1_low": success.low, "eval_pass@1_high": success.high}

@@ -14,9 +14,11 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
+from cave_rl.evaluation.evaluate import Player
 from cave_rl.rollouts.backends import Backend, Generated, Sampling, Transformers
 from cave_rl.rollouts.chat import Chat
 from cave_rl.rollouts.generation import Generation, Streamed, Together, as_it_is
@@ -122,6 +124,15 @@ def generation_of(by: Backend | Server, chat: Chat, config: TrainConfig, watch: 
         opened = functools.partial(as_it_is, Batched(by))
         return Streamed(opened, chat, sampling, part.tokens, concurrency=most)
     return Together(by, chat, sampling, part.tokens, watch=watch)
+
+
+def served_player(server: Server, chat: Chat, config: TrainConfig, sampling: Sampling) -> Player:
+    """Plays episodes by a server, for an evaluation: with the same seeds every time."""
+    opened = functools.partial(server.opened, chat, sampling, config.seed)
+    part, most = config.rollout, config.generation.concurrency
+    streamed = Streamed(opened, chat, sampling, part.tokens, context=server.context, concurrency=most)
+    numbers = itertools.count()
+    return lambda episodes: streamed.play(episodes, [f"measured/{next(numbers)}" for _ in episodes])
 
 
 def keys(trainer: Any, count: int) -> list[str]:

@@ -137,8 +137,10 @@ def rollout_function(
             told = {"train_step": step} if server is None else {"train_step": step, "weights": server.version}
             records = [traces.record(rollout, **told) for rollout in rollouts]
             _write(setting.traces_path, records, trainer.accelerator)
-        if server is not None and all(rollout.fault is not None for rollout in rollouts):
-            raise Fault(f"step {step}: not one rollout came to its end; the first: {rollouts[0].fault}")
+        if server is not None and any(rollout.fault is not None for rollout in rollouts):
+            server.check_there()  # what a server has ended before it went are the short ones: none is learned from
+            if all(rollout.fault is not None for rollout in rollouts):
+                raise Fault(f"step {step}: not one rollout came to its end; the first: {rollouts[0].fault}")
         sync_s = trainer.vllm_generation.spent() if server is not None and config.sync != "nccl" else None
         found = for_trl(rollouts, idle, min(chat.eos_ids), logprobs=trainer.use_vllm)
         return {**found, "seconds": timing.end(generation.clock, sync_s)}
@@ -256,6 +258,7 @@ def make_trainer(
         ChatTemplateError: the tokenizer's template cannot serve a multi-turn environment.
         ConfigError: TRL refuses the configuration.
         SuiteError: no family fits.
+        Fault: the server cannot be used.
     """
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # the hooks are TRL's experimental ones: pinned, and tested
     from datasets import Dataset
@@ -285,7 +288,7 @@ def make_trainer(
     for callback in trainer.callback_handler.callbacks:
         if type(callback).__name__ == "TensorBoardCallback" and callback.logging_dir is None:
             callback.logging_dir = str(Path(config.output) / "tensorboard")
-    trainer.part = part
+    trainer.part, trainer.server = part, server
     trainer.draws = draws(suite, config)
     if trainer.draws is not None:
         from cave_rl.training.sampling import DrawsState

@@ -40,11 +40,13 @@ from cave_rl.rollouts.chat import Chat
 from cave_rl.runtime.errors import Fault
 from cave_rl.runtime.pool import Pool
 from cave_rl.tasks.suite import Suite
-from cave_rl.training import page, policy, ranks
+from cave_rl.training import files, page, policy, ranks
 from cave_rl.training.check import check
 from cave_rl.training.config import ConfigError, DuringPart, EvalTable, TrainConfig, dump
+from cave_rl.training.generation import is_sharded, served_player
 from cave_rl.training.plot import learning_curve
 from cave_rl.training.progress import StepLog, Stopper
+from cave_rl.training.server import Server, ServerGone
 from cave_rl.training.tables import Row, as_markdown, as_table, compare
 
 
@@ -61,6 +63,7 @@ def train(config: TrainConfig, console: Console | None = None) -> list[Row]:
     Raises:
         ConfigError, SuiteError, TaskError, PromptFileError: it is refused; see `cave_rl.training.check`.
         Fault, ModelError, ChatTemplateError: it cannot start.
+        ServerGone: the server that generates has gone meanwhile; its message says how to go on.
         Interrupted: Ctrl-C; what was reached is saved.
     """
     console = (console or Console()) if ranks.first() else Console(quiet=True)
@@ -73,7 +76,7 @@ def train(config: TrainConfig, console: Console | None = None) -> list[Row]:
     loaded = policy.load_for(config)
     directory.mkdir(parents=True, exist_ok=True)
     if ranks.first():
-        (directory / "config.yaml").write_text(dump(config))  # from here on it is this run's
+        files.write(directory / "config.yaml", dump(config))  # from here on it is this run's
     with Pool(Confinement(require=config.confinement, memory_mb=config.memory_mb)) as pool:
         run = _Run(config, directory, suite, loaded, pool, console)
         before = run.evaluate("before")
@@ -94,6 +97,7 @@ class _Run:
         self.loaded = loaded
         self.pool = pool
         self.console = console
+        self.server: Server | None = None  # known while training
 
     def evaluate(self, side: str) -> dict[tuple[str, str], Evaluation]:
         """All tables under all decodings; read back where they were measured before."""
@@ -130,8 +134,8 @@ class _Run:
         import transformers
 
         from cave_rl.training.during import Measured, StoppedBefore, Watched
-        from cave_rl.training.generation import is_sharded
         from cave_rl.training.grpo import make_trainer
+        from cave_rl.training.weights import refresh
 
         adapter = self.directory / "adapter"
         part = self.config.train
@@ -152,11 +156,16 @@ class _Run:
                     if is_sharded(trainer):
                         raise ConfigError("eval.during: the first process measures alone, and has not the whole model")
                     measured.report = trainer.callback_handler.on_log
+                    if trainer.server is not None:
+                        measured.refresh = functools.partial(refresh, trainer)
+                self.server = trainer.server
                 started = time.monotonic()
                 try:
-                    trainer.train(resume_from_checkpoint=_last_checkpoint(self.directory / "checkpoints"))
+                    trainer.train(resume_from_checkpoint=files.last_checkpoint(self.directory / "checkpoints"))
                 except StoppedBefore as stopped:
                     say(str(stopped))
+                except ServerGone as gone:
+                    raise ServerGone(f"{gone}. {self._how_to_go_on()}") from gone
                 seconds = time.monotonic() - started
         if ranks.first():
             self._time("train_s", seconds)
@@ -191,7 +200,7 @@ class _Run:
         times = _times(self.directory)
         spent = ", ".join(f"{name.removesuffix('_s')} {seconds:.0f} s" for name, seconds in times.items())
         markdown = f"# {title}\n\n{as_markdown(rows)}\n{spent}\n\n{shown}"
-        (self.directory / "summary.md").write_text(markdown)
+        files.write(self.directory / "summary.md", markdown)
         summary = {
             "rows": [row.as_dict() for row in rows],
             "before": {" / ".join(key): each.summary() for key, each in before.items()},
@@ -199,7 +208,7 @@ class _Run:
             "seconds": times,
         }
         page.write(self.directory, title)
-        (self.directory / "summary.json").write_text(json.dumps(summary, indent=1))
+        files.write(self.directory / "summary.json", json.dumps(summary, indent=1))
         self.console.print(as_table(rows))
         written = f"{self.directory}: summary.md, report.html, learning_curve.png, adapter/, traces.jsonl"
         self.console.print(f"{shown}\n{spent}\n{written}", markup=False, soft_wrap=True)
@@ -210,12 +219,20 @@ class _Run:
         self._keep_prompt(directory)
 
     def _measure(self, model: Any) -> Evaluation:
-        """The evaluation while training, of a model as it is now."""
+        """The evaluation while training, of a model as it is now; of the server's, which is the same, where one is.
+
+        Raises:
+            ServerGone: it could not be asked.
+        """
         part = self.config.eval.during
         assert part is not None
         decoding, temperature = self._decodings()[0] if not part.greedy else ("greedy", 0.0)
         loaded = policy.Loaded(model, self.loaded.tokenizer)
-        return self._evaluate(part, temperature, f"{part.split}, {decoding}", lambda done: None, loaded)
+        by = loaded if self.server is None else self.server
+        found = self._evaluate(part, temperature, f"{part.split}, {decoding}", lambda done: None, by)
+        if self.server is not None and found.faults:
+            self.server.check_there()
+        return found
 
     def _evaluate(
         self,
@@ -223,13 +240,18 @@ class _Run:
         temperature: float,
         label: str,
         progress: Callable[[int], None],
-        loaded: policy.Loaded | None = None,
+        by: policy.Loaded | Server | None = None,
     ) -> Evaluation:
         part = self.config.rollout
         sampling = Sampling(temperature, part.top_p, part.top_k, part.max_tokens)
         role = self.config.env.prompt.observation_role
+        if isinstance(by, Server):
+            play = served_player(by, Chat(self.loaded.tokenizer, role=role), self.config, sampling)
+        else:
+            loaded = by or self.loaded
+            play = loaded.player(sampling, role=role, budget=part.tokens, seed=self.config.seed)
         return evaluate(
-            (loaded or self.loaded).player(sampling, role=role, budget=part.tokens, seed=self.config.seed),
+            play,
             choose(self.suite, table.split, table.rollouts, families=table.families, tags=table.tags),
             pool=self.pool,
             config=self.config.env,
@@ -249,10 +271,15 @@ class _Run:
         sampled = (f"T={self.config.rollout.temperature:g}", self.config.rollout.temperature)
         return [sampled, ("greedy", 0.0)] if self.config.eval.greedy else [sampled]
 
+    def _how_to_go_on(self) -> str:
+        checkpoint = files.last_checkpoint(self.directory / "checkpoints")
+        origin = f"step {checkpoint.rpartition('-')[2]}" if checkpoint else "the beginning: there is no checkpoint yet"
+        return f"Start it again (`cave-rl serve-model CONFIG`); then the same command goes on from {origin}"
+
     def _time(self, name: str, seconds: float) -> None:
         times = _times(self.directory)
         times[name] = times.get(name, 0.0) + seconds
-        (self.directory / "times.json").write_text(json.dumps(times))
+        files.write(self.directory / "times.json", json.dumps(times))
 
 
 def _tell(bar: Progress, task: TaskID, done: int) -> None:
@@ -271,12 +298,6 @@ def _whole_tables(path: Path, lengths: dict[str, int]) -> dict[str, list[dict[st
     whole = {label: rows for label, rows in found.items() if len(rows) == lengths.get(label)}
     traces.keep(path, lambda row: row["eval"] in whole)
     return whole
-
-
-def _last_checkpoint(directory: Path) -> str | None:
-    """The latest whole checkpoint: the trainer's state is what is written last of one."""
-    whole = [state.parent for state in directory.glob("checkpoint-*/trainer_state.json")]
-    return str(max(whole, key=lambda path: int(path.name.rpartition("-")[2]))) if whole else None
 
 
 def _times(directory: Path) -> dict[str, float]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,27 @@ RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """The ranks that vLLM makes room for."""
 
 SECRET = "VLLM_API_KEY"
+
+# vLLM's engine and workers outlive a server that is killed, and keep its memory. So they are ended as a group, by a
+# keeper: it waits for the end of its standard input, which only we hold, however we end. It asks before it kills, for
+# one of them tidies up the shared memory once the others have gone.
+_KEEPER = """
+import os, signal, sys, time
+def end(group, within_s):
+    try:
+        os.killpg(group, signal.SIGTERM)
+        until = time.monotonic() + within_s
+        while time.monotonic() < until:
+            os.killpg(group, 0)
+            time.sleep(0.05)
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+sys.stdin.read()
+end(int(sys.argv[1]), float(sys.argv[2]))
+"""
+_LEAVE_S = 10.0
+_keepers: weakref.WeakKeyDictionary[subprocess.Popen[bytes], subprocess.Popen[bytes]] = weakref.WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +138,7 @@ def launch(config: TrainConfig, model: str | os.PathLike[str] | None = None) -> 
 def start(
     launched: Launch, *, within_s: float, told: Callable[[float], None] = lambda seconds: None
 ) -> subprocess.Popen[bytes]:
-    """Starts a server and waits until it answers.
+    """Starts a server and waits until it answers. It and all that it starts end with this process.
 
     Args:
         launched: the command.
@@ -128,7 +151,13 @@ def start(
     health = f"{launched.url.rstrip('/').removesuffix('/v1')}/health"
     if healthy(health):
         raise Fault(f"something answers at {launched.url} already: end it, or choose another generation.url")
-    process = subprocess.Popen(launched.argv, env={**os.environ, **launched.environment})
+    process = subprocess.Popen(launched.argv, env={**os.environ, **launched.environment}, start_new_session=True)
+    _keepers[process] = subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", _KEEPER, str(process.pid), str(_LEAVE_S)],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     started = last = time.monotonic()
     try:
         while not healthy(health):
@@ -147,14 +176,17 @@ def start(
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """Ends a server: asked first, then made to."""
+    """Ends a server: asked first, then made to, with all that it has started; also what one that was killed left."""
     if process.poll() is None:
         process.terminate()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(20)
-        except subprocess.TimeoutExpired:
+    keeper = _keepers.pop(process, None)
+    if keeper is not None:
+        if process.poll() is None:
             process.kill()
             process.wait()
+        keeper.communicate()  # it closes its standard input, and waits
 
 
 def healthy(url: str) -> bool:

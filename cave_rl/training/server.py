@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from cave_rl.clients.errors import ProviderError, error_of
+from cave_rl.clients.errors import NotReached, ProviderError, RequestTimeout, ServerError, error_of
 from cave_rl.clients.openai import Client
 from cave_rl.rollouts.asking import Asking
 from cave_rl.rollouts.backends import Sampling
@@ -21,6 +21,10 @@ from cave_rl.runtime.nearest import nearest
 from cave_rl.training.config import ConfigError, TrainConfig
 
 _ADMIN_SECONDS = 1800.0  # loading the weights of a large model from disk takes minutes
+
+
+class ServerGone(Fault):
+    """The server does not answer any more, or was started again and has lost the weights that it was sent."""
 
 
 class Server:
@@ -92,15 +96,39 @@ class Server:
         if self._sync == "weights":
             self._ask_version()
 
+    def check_there(self) -> None:
+        """Asks it for anything at all, after something has failed.
+
+        Raises:
+            ServerGone: it does not answer, or not by the model that it was given.
+        """
+        asyncio.run(self._check_there())
+
+    async def _check_there(self) -> None:
+        async with self._client() as client:
+            try:
+                serves = await client.models()
+            except (NotReached, RequestTimeout, ServerError) as error:
+                told = f"the server at {self._url} does not answer any more: {type(error).__name__}: {error}"
+                raise ServerGone(told) from error
+            except ProviderError:
+                return  # it answers; what it refused is told by who asked
+        if self.model not in serves:
+            raise ServerGone(f"the server at {self._url} was started again: it has lost {self.model}")
+
     def check_version(self) -> None:
         """Asks the server by which weights it answers, where it can tell.
 
         Raises:
+            ServerGone: it does not answer, or was started again.
             Fault: by others than were sent last.
         """
         if self._sync != "weights":
             return  # an adapter's version is in its name, which every answer repeats; NCCL sends none
         found = self._ask_version()
+        if found is None and self.version is not None:
+            told = f"the server at {self._url} was started again: it has lost the weights of step {self.version}"
+            raise ServerGone(told)
         if found != self.version:
             error = StaleWeights(f"{self._url} answers by the weights of step {found}, not of step {self.version}")
             raise Fault(f"{type(error).__name__}: {error}: does another run write to this server?")
@@ -108,6 +136,8 @@ class Server:
     def _ask_version(self) -> int | None:
         try:
             workers = self.rpc("cave_weights")
+        except ServerGone:
+            raise
         except Fault as fault:
             raise Fault(
                 f"{fault}. With generation.sync: weights the server needs what `cave-rl serve-model CONFIG` starts it "
@@ -123,25 +153,44 @@ class Server:
         """Calls a method of every worker; what each gave.
 
         Raises:
-            Fault: the server refuses, or cannot be reached.
+            ServerGone: the server cannot be reached.
+            Fault: it refuses.
         """
         answer = self.post("/collective_rpc", {"method": method, "kwargs": given})
         found: list[dict[str, Any]] = answer.json()["results"]
         return found
 
-    def post(self, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
-        """Asks something of the server that is no message.
+    def unload(self, adapter: str) -> None:
+        """Has it forget an adapter. One that it does not know it need not forget: it was started again meanwhile.
 
         Raises:
-            Fault: it refuses, or cannot be reached.
+            ServerGone: the server cannot be reached.
+            Fault: it refuses.
+        """
+        self.post("/v1/unload_lora_adapter", {"lora_name": adapter}, but=404)
+
+    def post(self, path: str, body: dict[str, Any] | None = None, *, but: int | None = None) -> httpx.Response:
+        """Asks something of the server that is no message.
+
+        Args:
+            path: below the root of its URL.
+            body: as JSON.
+            but: a status that is no refusal.
+
+        Raises:
+            ServerGone: it cannot be reached.
+            Fault: it refuses.
         """
         url = self._url.removesuffix("/v1") + path
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         try:
             answer = httpx.post(url, json=body or {}, headers=headers, timeout=_ADMIN_SECONDS, trust_env=False)
+        except httpx.TransportError as error:
+            told = f"the server at {self._url} does not answer any more: {type(error).__name__}: {error}"
+            raise ServerGone(told.rstrip(": ")) from error
         except httpx.HTTPError as error:
             raise Fault(f"{url}: {type(error).__name__}: {error}".rstrip(": ")) from error
-        if not answer.is_success:
+        if not answer.is_success and answer.status_code != but:
             raise Fault(f"{url}: {error_of(answer.status_code, answer.text)}")
         return answer
 

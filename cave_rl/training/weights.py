@@ -17,7 +17,6 @@ import shutil
 import tempfile
 import time
 import uuid
-import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from accelerate.utils import broadcast_object_list
 from trl.distributed import DistributedBackend
 from trl.generation.vllm_generation import VLLMGeneration
 
+from cave_rl.training import files
 from cave_rl.training.config import TrainConfig
 from cave_rl.training.server import Server
 
@@ -50,8 +50,7 @@ class Publisher(VLLMGeneration):  # type: ignore[misc]
         self._directory = parent.resolve() / self._run
         self._main = bool(trainer.accelerator.is_main_process)
         if self._main:
-            self._directory.mkdir(parents=True)
-            weakref.finalize(self, shutil.rmtree, self._directory, ignore_errors=True)
+            files.temporary(self._directory, self)  # it may lie in main memory: a killed run must not leave it there
         self._seconds = 0.0
 
     def sync_weights(self) -> None:
@@ -97,7 +96,7 @@ class Publisher(VLLMGeneration):  # type: ignore[misc]
             given = {"lora_name": name, "lora_path": str(directory), "load_inplace": True}
             self._server.post("/v1/load_lora_adapter", given)
             if before.startswith(f"{self._run}-v") and before != name:
-                self._server.post("/v1/unload_lora_adapter", {"lora_name": before})
+                self._server.unload(before)
                 shutil.rmtree(self._directory / before)
         self._server.model = name
 
@@ -106,6 +105,17 @@ def publish_by(trainer: Any, publisher: Publisher) -> None:
     """Has TRL refresh a server by this publisher before rollouts, and correct for what differs in sampling."""
     trainer.vllm_generation, trainer.use_vllm = publisher, True
     trainer._last_loaded_step = -1  # the server may have any weights yet
+
+
+def refresh(trainer: Any) -> None:
+    """Gives the server the weights as they are now, if it has not got them; TRL does so before rollouts only.
+
+    Every rank calls it.
+    """
+    step = trainer.state.global_step
+    if trainer._last_loaded_step != step:
+        trainer.vllm_generation.sync_weights()
+        trainer._last_loaded_step = step
 
 
 def weights_of(model: Any) -> Iterator[tuple[str, torch.Tensor]]:

@@ -28,7 +28,8 @@ def test_what_is_exported_is_evaluated_shown_and_listed(tmp_path: Path) -> None:
     shown = json.loads(call("show", file, listed[0]["name"], "--run", "--json").stdout)
     assert (shown["split"], shown["run"]["solved"]) == ("heldout", True)
     assert shown["id"] == types.task("heldout", listed[0]["name"], 0).id
-    evaluated = call("eval", file, "--split", "heldout", "--model", "gold", "-n", "12", "--json")
+    run = str(tmp_path / "run")
+    evaluated = call("eval", file, "--split", "heldout", "--model", "gold", "-n", "12", "--json", "-o", run)
     assert json.loads(evaluated.stdout)["success"]["mean"] == 1.0
     more = call("eval", file, "--split", "heldout", "--model", "gold", "-n", "13")
     assert (more.exit_code, more.stderr) == (

@@ -118,7 +118,7 @@ def serving(script: Script) -> Iterator[tuple[str, Endpoint]]:
 
 
 @contextmanager
-def listening(handler: type[BaseHTTPRequestHandler], stop: Callable[[], None]) -> Iterator[str]:
+def listening(handler: type[BaseHTTPRequestHandler], stop: Callable[[], None], port: int = 0) -> Iterator[str]:
     """A server on loopback; the URL of its API. At the end `stop` lets go of handlers that hang."""
 
     class Server(ThreadingHTTPServer):
@@ -128,7 +128,7 @@ def listening(handler: type[BaseHTTPRequestHandler], stop: Callable[[], None]) -
         def handle_error(self, *_: object) -> None:
             pass  # a client that was killed
 
-    server = Server(("127.0.0.1", 0), handler)
+    server = Server(("127.0.0.1", port), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

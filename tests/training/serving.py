@@ -7,6 +7,7 @@ It fails where it is told to.
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -27,14 +28,23 @@ CONTEXT = 1024
 
 
 class Model:
-    """What is served. `failing` tells of the n-th completion how it goes wrong: 429, 500, "hang", or None."""
+    """What is served. `failing` tells of the n-th completion how it goes wrong: 429, 500, "hang", or None; where it is
+    not `listed`, not even its name is told.
+    """
 
-    def __init__(self, failing: Callable[[int], int | str | None] = lambda n: None, slow_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        failing: Callable[[int], int | str | None] = lambda n: None,
+        slow_s: float = 0.0,
+        directory: str | None = None,
+    ) -> None:
         self.failing = failing
         self.slow_s = slow_s
-        self.base = policy.load(tiny.directory(), "float32").model
+        self.directory = directory or tiny.directory()
+        self.base = policy.load(self.directory, "float32").model
         self.adapters: dict[str, Any] = {}
         self.version: int | None = None
+        self.listed = True
         self.requests: list[tuple[str, Body]] = []
         self.completions = 0
         self.at_once = self.most_at_once = 0
@@ -48,11 +58,12 @@ class Model:
             if path == "/collective_rpc":
                 return 200, {"results": [self.call(body["method"], body["kwargs"])]}
             if path == "/v1/load_lora_adapter":
-                fresh = policy.load(tiny.directory(), "float32").model
+                fresh = policy.load(self.directory, "float32").model
                 self.adapters[body["lora_name"]] = PeftModel.from_pretrained(fresh, body["lora_path"]).eval()
                 return 200, "Success: it was added."
             if path == "/v1/unload_lora_adapter":
-                del self.adapters[body["lora_name"]]
+                if self.adapters.pop(body["lora_name"], None) is None:
+                    return 404, {"error": {"message": f"The lora adapter '{body['lora_name']}' cannot be found."}}
                 return 200, "Success: it was removed."
             if path == "/reset_prefix_cache":
                 return 200, {}
@@ -108,7 +119,7 @@ def sample(model: Any, body: Body) -> tuple[list[int], list[float]]:
     given, cache = torch.tensor([body["prompt"]]), None
     while len(ids) < (body["max_tokens"] or 16):
         out = model(input_ids=given, past_key_values=cache, use_cache=True)
-        cache, logits = out.past_key_values, out.logits[0, -1] / body["temperature"]
+        cache, logits = out.past_key_values, out.logits[0, -1] / (body["temperature"] or 1e-3)  # 0 is the likeliest
         if body.get("top_k"):
             logits[logits < logits.topk(body["top_k"]).values[-1]] = -torch.inf
         spread = torch.log_softmax(logits, -1)
@@ -122,7 +133,7 @@ def sample(model: Any, body: Body) -> tuple[list[int], list[float]]:
 
 
 @contextmanager
-def serving(model: Model) -> Iterator[str]:
+def serving(model: Model, port: int = 0) -> Iterator[str]:
     """Serves a model; the URL of its API."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -130,7 +141,7 @@ def serving(model: Model) -> Iterator[str]:
 
         def do_GET(self) -> None:
             listed = [{"id": "policy", "max_model_len": CONTEXT}, *({"id": name} for name in model.adapters)]
-            self.send(200, {"data": listed})
+            self.send(200 if model.listed else 503, {"data": listed})
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
@@ -146,5 +157,11 @@ def serving(model: Model) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with listening(Handler, model.going.set) as url:
+    with listening(Handler, model.going.set, port) as url:
         yield url
+
+
+if __name__ == "__main__":  # a server that a test can kill: python -m tests.training.serving MODEL PORT
+    torch.set_num_threads(1)
+    with serving(Model(directory=sys.argv[1]), int(sys.argv[2])):
+        threading.Event().wait()

@@ -12,12 +12,16 @@ import torch
 from rich.console import Console
 
 from cave_rl.evaluation import Evaluation
+from cave_rl.runtime.errors import Fault
+from cave_rl.runtime.pool import Pool
 from cave_rl.tasks import registry
 from cave_rl.training import policy, run
 from cave_rl.training.config import ConfigError, DuringPart, TrainConfig
 from cave_rl.training.during import Measured
 from cave_rl.training.run import Interrupted
+from cave_rl.training.server import ServerGone
 from tests.training import tiny
+from tests.training.serving import Model, serving
 from tests.training.test_run import lines, stop_after
 
 DURING: dict[str, Any] = {
@@ -213,3 +217,88 @@ def test_otherwise_it_is_only_told(tmp_path: Path) -> None:
     assert [row["step"] for row in lines(Path(config.output) / "metrics.jsonl")] == [1, 2, 3, 4]
     (alert,) = lines(Path(config.output) / "alerts.jsonl")
     assert not alert["stopped"]
+
+
+# measured by a server
+
+
+ONCE: dict[str, Any] = {
+    "train__steps": 1,
+    "eval": {"during": {"every": 1, "split": "validation", "tags": ["easy"], "rollouts": 8}},
+}
+
+
+def messages(config: TrainConfig) -> list[Any]:
+    return [row["messages"] for row in lines(Path(config.output) / "traces.jsonl")]
+
+
+@pytest.mark.parametrize("given", [{}, {"model__lora": None}], ids=["lora", "weights"])
+def test_where_a_server_generates_it_measures_too_by_the_weights_of_the_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
+) -> None:
+    model = Model()
+    monkeypatch.setattr(policy.Loaded, "player", None)  # nothing is generated in this process
+    with serving(model) as url:
+        config = tiny.config(tmp_path / "out", generation__url=url, **DURING, **given)
+        run.train(config, quiet())
+        found = lines(Path(config.output) / "evaluations.jsonl")
+        asked = [body["model"].rpartition("-")[2] for path, body in model.requests if path == "/v1/completions"][1:]
+        sent = [body["kwargs"]["version"] for _, body in model.requests if body.get("method") == "cave_reload"]
+        if given:
+            plain = tiny.config(tmp_path / "plain", generation__url=url, train__steps=3, eval={}, **given)
+            run.train(plain, quiet())
+            assert messages(config) == messages(plain), "measuring changes nothing of what is learned"
+    assert [(row["step"], row["n"], row["faults"]) for row in found] == [(2, 8, 0), (3, 8, 0)]
+    if given:
+        assert sent == [0, 1, 2, 3], "once a step, the last for the evaluation after it"
+    else:
+        assert asked == ["v0"] * 8 + ["v1"] * 8 + ["v2"] * 8 + ["v2"] * 8 + ["v3"] * 8
+
+
+def test_the_server_measures_what_the_model_here_would_have_done(tmp_path: Path) -> None:
+    """Greedy, where chance has no part; and the same tasks in the same states."""
+    given: dict[str, Any] = {**ONCE, "eval": {"during": {**ONCE["eval"]["during"], "greedy": True}}}
+    with serving(Model()) as url:
+        config = tiny.config(tmp_path / "out", generation__url=url, **given)
+        run.train(config, quiet())
+    (entry,) = lines(Path(config.output) / "evaluations.jsonl")
+    best = policy.load(str(tmp_path / "out" / "best"), "float32")
+    again = tiny.config(tmp_path / "again", **given)
+    with Pool() as pool:
+        here = run._Run(again, tmp_path / "again", tiny.suite, best, pool, quiet())._measure(best.model)
+    assert entry["by_family"] == here.by_family()
+
+
+def test_a_server_of_other_weights_measures_nothing(tmp_path: Path) -> None:
+    model = Model()
+    real = model.completion
+
+    def meddling(body: dict[str, Any]) -> tuple[int, Any]:
+        model.version = 7 if model.completions == 2 + 8 else model.version
+        return real(body)
+
+    model.completion = meddling  # type: ignore[method-assign]
+    with serving(model) as url:
+        config = tiny.config(tmp_path / "out", generation__url=url, model__lora=None, **ONCE)
+        with pytest.raises(Fault, match="answers by the weights of step 7, not of step 1"):
+            run.train(config, quiet())
+    assert not (tmp_path / "out" / "evaluations.jsonl").exists()
+
+
+def test_a_server_that_goes_while_it_measures_ends_the_run(tmp_path: Path) -> None:
+    """A share of few episodes would be no measurement, and the step stands in no checkpoint yet."""
+    model = Model()
+    real = model.completion
+
+    def going(body: dict[str, Any]) -> tuple[int, Any]:
+        if model.completions == 4 + 8:
+            model.listed = False
+        return real(body) if model.listed else (503, {"error": {"message": "going"}})
+
+    model.completion = going  # type: ignore[method-assign]
+    with serving(model) as url:
+        given = {"generation": {"url": url, "retries": 0}, **ONCE}
+        config = tiny.config(tmp_path / "out", **given)
+        with pytest.raises(ServerGone, match=r"does not answer any more.*from the beginning: there is no checkpoint"):
+            run.train(config, quiet())
+    assert not (tmp_path / "out" / "evaluations.jsonl").exists()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import inspect
 import itertools
 import json
@@ -27,8 +26,8 @@ from cave_rl.suites.types.tasks import suite as types
 from cave_rl.tasks.episode import Episode
 from cave_rl.tasks.suite import Suite, SuiteError
 from cave_rl.tasks.task import Task, Turn
-from cave_rl.training import arguments, grpo, measures, policy
-from cave_rl.training.config import ConfigError, TrainConfig
+from cave_rl.training import grpo, policy
+from cave_rl.training.config import TrainConfig
 from tests.training import tiny
 
 BROKEN = Task([Turn("?", equals("x", 1))], setup="raise OSError('disk')", suite="Tiny-v0", family="broken")
@@ -364,42 +363,6 @@ def test_a_template_that_cannot_serve_is_refused_before_anything_runs(pool: Pool
         grpo.make_trainer(tiny.config(tmp_path), loaded.model, loaded.tokenizer, tiny.suite, pool)
 
 
-def test_anything_of_trl_s_configuration_can_be_set(pool: Pool, tmp_path: Path) -> None:
-    loaded = policy.load(tiny.directory(), "float32")
-    config = tiny.config(tmp_path, train__grpo={"loss_type": "dr_grpo", "warmup_steps": 3}, train__micro_batch=4)
-    trainer = grpo.make_trainer(config, loaded.model, loaded.tokenizer, tiny.suite, pool)
-    arguments = trainer.args
-    assert (arguments.loss_type, arguments.warmup_steps) == ("dr_grpo", 3)
-    assert (arguments.per_device_train_batch_size, arguments.gradient_accumulation_steps) == (4, 2)
-    assert arguments.generation_batch_size == 8, "all rollouts of a step are sampled at once"
-    assert not arguments.mask_truncated_completions, "what was cut stays in the loss"
-    assert trainer.tools == []
-
-
-@pytest.mark.parametrize(
-    ("given", "told"),
-    [
-        ({"learning_rat": 1}, "unknown key 'train.grpo.learning_rat'; did you mean 'learning_rate'?"),
-        ({"zzz": 1}, "unknown key 'train.grpo.zzz': trl.GRPOConfig has no such field"),
-        ({"num_generations": 3}, "TRL refuses this configuration: .*divisible"),
-    ],
-)
-def test_what_trl_would_refuse_is_told_as_configuration(given: dict[str, Any], told: str) -> None:
-    with pytest.raises(ConfigError, match=told):
-        arguments.arguments(tiny.config("out", train__grpo=given))
-
-
-def test_tensorboard_is_the_logger_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name == "tensorboard" or None)
-    assert arguments.loggers(None) == ["tensorboard"]
-    assert arguments.loggers([]) == []
-    assert arguments.loggers(["tensorboard"]) == ["tensorboard"]
-    with pytest.raises(ConfigError, match=r"train.report_to: wandb is not installed: pip install wandb"):
-        arguments.loggers(["tensorboard", "wandb"])
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert arguments.loggers(None) == []
-
-
 def test_the_trainer_s_own_generation_gives_the_same_tokens(pool: Pool, tmp_path: Path) -> None:
     """It is used where the model is served or sharded. The likeliest token alone may be drawn, so both must agree."""
     loaded = policy.load(tiny.directory(), "float32")
@@ -419,21 +382,3 @@ def test_the_trainer_s_own_generation_gives_the_same_tokens(pool: Pool, tmp_path
         found = theirs.generate(prompts, sampling)
         assert [each.ids for each in found] == [each.ids for each in ours.generate(prompts, sampling)]
         assert max(len(each.ids) for each in found) <= tokens
-
-
-def test_measures_leave_faults_out(pool: Pool) -> None:
-    tasks = [tiny.suite.task("train", "put", 0), tiny.suite.task("train", "both", 0), BROKEN]
-
-    def answer(episode: Episode) -> str:
-        return fenced(episode.task.turns[0].gold[0]) if not episode.turn_steps and not episode.turn else "Done."
-
-    rollouts = play_messages([Episode(task, pool=pool, config=tiny.COMPACT.but(max_steps=3)) for task in tasks], answer)
-    found = measures.measures(rollouts)
-    assert (found["faults"], found["solved"], found["cut"]) == (1, 0.5, 0.0)
-    assert (found["family/put"], found["family/both"]) == (1.0, 0.0)
-    assert (found["assertions/put/equals"], found["assertions/both/equals"]) == (1.0, 0.5)
-    assert found["steps"] == 2.5, "code and answer; code, answer and answer"
-    assert (found["outcome/ok"], found["outcome/answered"]) == (2 / 5, 3 / 5)
-    assert measures.measures(rollouts[2:]) == {"faults": 1}
-    for rollout in rollouts:
-        rollout.episode.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ from cave_rl.training import config as training_config
 from cave_rl.training import policy, serve
 from cave_rl.training.config import ConfigError
 from cave_rl.training.serve import Launch
+from tests.conftest import settled
 from tests.training import tiny
 
 URL = "http://127.0.0.1:8123/v1"
@@ -131,6 +133,60 @@ def test_one_that_ends_or_never_answers_is_told() -> None:
     with pytest.raises(Fault, match=r"did not answer at .*/health within 1 s"):
         serve.start(small("import time; time.sleep(60)"), within_s=1)
     assert time.monotonic() - started < 30
+
+
+ENGINE = """
+import pathlib, subprocess, sys
+engine = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+pathlib.Path(sys.argv[2]).write_text(str(engine.pid))
+"""
+
+
+def family(tmp_path: Path) -> tuple[Launch, Path]:
+    """A server that has started a process of its own, as vLLM its engine; and where that one's pid will stand."""
+    launched, file = small(ENGINE + SLOW), tmp_path / "engine"
+    return Launch([*launched.argv, str(file)], {}, launched.url), file
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_what_a_server_has_started_ends_with_it(tmp_path: Path, killed: bool) -> None:
+    """vLLM's engine goes on where its server is killed, and keeps the memory."""
+    launched, file = family(tmp_path)
+    process = serve.start(launched, within_s=60)
+    engine = int(file.read_text())
+    if killed:
+        process.kill()
+        process.wait()
+    assert alive(engine)
+    serve.end(process)
+    assert settled(lambda: alive(engine), False) is False
+
+
+HOST = """
+import sys, time
+from cave_rl.training import serve
+process = serve.start(serve.Launch(sys.argv[2:], {}, sys.argv[1]), within_s=60)
+print(process.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_server_ends_with_who_started_it_even_where_that_is_killed(tmp_path: Path) -> None:
+    launched, file = family(tmp_path)
+    command = [sys.executable, "-c", HOST, launched.url, *launched.argv]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as host:
+        assert host.stdout is not None
+        pids = [int(host.stdout.readline()), int(file.read_text())]
+        assert all(map(alive, pids))
+        host.kill()
+    assert settled(lambda: list(map(alive, pids)), [False, False]) == [False, False]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_the_command_can_be_shown(tmp_path: Path) -> None:

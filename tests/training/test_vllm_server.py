@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,10 +19,14 @@ from typing import Any
 import pytest
 import torch
 
+from cave_rl.confinement import descendants
+from cave_rl.rollouts import traces
 from cave_rl.runtime.pool import Pool
-from cave_rl.training import grpo, policy, serve
+from cave_rl.tasks import registry
+from cave_rl.training import grpo, policy, run, serve
 from cave_rl.training.agreement import ALERT
-from cave_rl.training.server import Server
+from cave_rl.training.server import Server, ServerGone
+from tests.conftest import settled
 from tests.training import tiny
 
 pytestmark = [
@@ -88,6 +95,45 @@ def test_steps_are_sampled_by_the_weights_of_the_step(pool: Pool, tmp_path: Path
             assert not torch.equal(embedding, trainer.model.get_input_embeddings().weight)
         lines = (Path(config.output) / "traces.jsonl").read_text().splitlines()
         assert [json.loads(line)["weights"] for line in lines] == [0] * 8 + [1] * 8 + [2] * 8
+
+
+def test_a_server_that_is_killed_leaves_nothing_and_the_run_goes_on_with_the_next(tmp_path: Path, model: str) -> None:
+    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
+    told = given(model, f"http://127.0.0.1:{free_port()}/v1", "weights")
+    told["generation"] |= {"retries": 2, "share": str(tmp_path / "share")}
+    config = tiny.config(tmp_path / "out", train__steps=4, train__save_every=1, eval={}, **told)
+    registry.register(tiny.suite)
+    process = serve.start(serve.launch(config), within_s=900)
+    family = [process.pid, *descendants(process.pid)]
+    assert len(family) > 1, "an engine, which outlives the server that it belongs to"
+    shared = {word for pid in family for word in Path(f"/proc/{pid}/maps").read_text().split() if "/dev/shm/" in word}
+    metrics, traced = Path(config.output) / "metrics.jsonl", Path(config.output) / "traces.jsonl"
+
+    def kill() -> None:
+        while len(traces.read(metrics)) < 2:
+            time.sleep(0.005)
+        process.kill()
+
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
+    try:
+        with pytest.raises(ServerGone, match=r"does not answer any more.*the same command goes on from step [23]"):
+            run.train(config)
+        killer.join()
+        assert process.wait() == -signal.SIGKILL
+        serve.end(process)  # as `cave-rl serve-model` does when its server has ended
+        assert settled(lambda: [pid for pid in family if Path(f"/proc/{pid}").exists()], [], within=30) == []
+        assert [path for path in shared if Path(path).exists()] == []
+    finally:
+        serve.end(process)
+    process = serve.start(serve.launch(config), within_s=900)
+    try:
+        run.train(config)
+    finally:
+        serve.end(process)
+    assert [row["weights"] for row in traces.read(traced)] == [step for step in range(4) for _ in range(8)]
+    assert [row["fault"] for row in traces.read(traced)] == [None] * 32
+    assert max(row[LARGEST] for row in traces.read(metrics)) < 1e-3
 
 
 def test_the_output_layer_is_not_left_behind(served: dict[str, Any], tmp_path: Path) -> None:

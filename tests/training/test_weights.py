@@ -18,11 +18,13 @@ from cave_rl.runtime.pool import Pool
 from cave_rl.training import grpo, policy
 from cave_rl.training.agreement import ALERT, MEAN, Agreement
 from cave_rl.training.config import ConfigError, TrainConfig
+from cave_rl.training.server import ServerGone
 from cave_rl.training.weights import weights_of
 from tests.training import tiny
 from tests.training.serving import Model, serving
 
 LARGEST = "sampling/sampling_logp_difference/max"
+RPC = "/collective_rpc"
 
 
 def trainer_of(config: TrainConfig, pool: Pool) -> Any:
@@ -114,6 +116,58 @@ def test_a_server_that_is_gone_ends_the_run(pool: Pool, tmp_path: Path) -> None:
     with serving(model) as url:
         trainer = trainer_of(tiny.config(tmp_path, generation__url=url, generation__retries=0), pool)
         with pytest.raises(Fault, match="step 1: not one rollout came to its end; the first: ServerError: HTTP 500"):
+            trainer.train()
+
+
+def started_again(model: Model) -> None:
+    """A server no longer knows what it was sent."""
+    model.adapters.clear()
+    model.version = None
+
+
+BOTH = pytest.mark.parametrize("given", [{}, {"model__lora": None}], ids=["lora", "weights"])
+
+
+@BOTH
+def test_a_server_that_is_started_again_between_two_steps_is_given_their_weights(
+    pool: Pool, tmp_path: Path, given: dict[str, Any]
+) -> None:
+    model = Model()
+    real, seen = model.post, []
+
+    def post(path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        seen.append((path, body.get("method")))
+        refreshes = [each for each in seen if each in (("/v1/load_lora_adapter", None), (RPC, "cave_reload"))]
+        if len(refreshes) == 2 and seen[-1] == refreshes[-1]:
+            started_again(model)
+        return real(path, body)
+
+    model.post = post  # type: ignore[method-assign]
+    with serving(model) as url:
+        config = tiny.config(tmp_path, train__steps=3, generation__url=url, **given)
+        trainer = trainer_of(config, pool)
+        trainer.train()
+    log = trainer.state.log_history[:3]
+    assert [entry["faults"] for entry in log] == [0.0] * 3
+    assert max(entry[LARGEST] for entry in log) < 2e-4
+
+
+@BOTH
+def test_one_that_is_started_again_in_the_middle_of_a_step_ends_the_run(
+    pool: Pool, tmp_path: Path, given: dict[str, Any]
+) -> None:
+    model = Model()
+    real = model.completion
+
+    def completion(body: dict[str, Any]) -> tuple[int, Any]:
+        if model.completions == 12:
+            started_again(model)
+        return real(body)
+
+    model.completion = completion  # type: ignore[method-assign]
+    with serving(model) as url:
+        trainer = trainer_of(tiny.config(tmp_path, generation__url=url, **given), pool)
+        with pytest.raises(ServerGone, match=r"was started again: it has lost (cave-\w+-v1|the weights of step 1)"):
             trainer.train()
 
 
