@@ -56,7 +56,7 @@ def main(
 ) -> None:
     """Plays BFCL's tasks in all ways, and compares the verdicts. Fails if any differs."""
     named = [each for name in categories.split(",") for each in GROUPS.get(name, (name,))]
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=200)
     if throughput:
         _show(console, [_costs(named, throughput, group, console)], markdown)
         return
@@ -68,11 +68,11 @@ def main(
             for category in named:
                 found[category] = Parity()
                 _one(category, found[category], play, start, first, together, console)
-                if json_file is not None:
-                    json_file.write_text(json.dumps({name: asdict(each) for name, each in found.items()}, indent=1))
     except KeyboardInterrupt:
         interrupted = True
         console.print("interrupted: what follows is of the tasks that were done")
+    if json_file is not None:
+        json_file.write_text(json.dumps({name: asdict(each) for name, each in found.items()}, indent=1))
     tables = [table({name: found[name] for name in part if name in found}) for part in GROUPS.values()]
     _show(console, [each for each in tables if len(each) > 1], markdown)
     tasks = sum(each.tasks for each in found.values())
