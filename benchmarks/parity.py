@@ -30,7 +30,7 @@ from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from benchmarks.bfcl.comparing import Parity, compare, table
-from benchmarks.bfcl.playing import Play, in_episodes, in_process
+from benchmarks.bfcl.playing import JUDGES, Play, in_episodes, in_process
 from benchmarks.bfcl.subjects import MULTI, SINGLE, subject
 from benchmarks.bfcl.throughput import cost, cpu_s
 from benchmarks.measure import CORES, load
@@ -63,7 +63,7 @@ def main(
     found: dict[str, Parity] = {}
     before, interrupted = cpu_s(), False
     try:
-        with Pool(templates=together) as pool:
+        with Pool(templates=together + JUDGES) as pool:
             play = in_process if without_processes else in_episodes(pool)
             for category in named:
                 found[category] = Parity()

@@ -13,6 +13,9 @@ from cave_rl.runtime import Pool
 from cave_rl.semantic.parsing import fenced
 from cave_rl.tasks import Episode, EpisodeConfig, Task
 
+JUDGES = 8
+"""Templates that a pool should keep beside those of the tasks that are played: of judges, by what they import."""
+
 
 @dataclass(frozen=True)
 class Outcome:

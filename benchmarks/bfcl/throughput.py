@@ -6,19 +6,23 @@ import resource
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.bfcl.playing import in_episodes
+from benchmarks.bfcl.playing import JUDGES, Outcome, in_episodes
 from benchmarks.bfcl.subjects import Subject
+from benchmarks.mutations import Turns
 from cave_rl.runtime import Pool
+from cave_rl.tasks import Task
+
+Run = tuple[Task, Turns]
 
 
 @dataclass(frozen=True)
 class Cost:
-    """CPU seconds; ours are those of all processes, from the first that was started until the last has ended.
+    """CPU seconds; ours are those of all processes.
 
     Attributes:
         episodes: how many were played, and how many upstream judged.
         passed: those that earned 1.
-        ours_s: set-up, cells, and verdict, upstream's included.
+        ours_s: set-up, cells, and verdict, upstream's included; without what it takes to start a pool.
         theirs_s: upstream's evaluation alone.
     """
 
@@ -34,23 +38,28 @@ class Cost:
 
 
 def cost(subject: Subject, numbers: Sequence[int], *, group: int = 1, together: int = 8) -> Cost:
-    """Plays the answers of tasks, each `group` times from one template, `together` episodes or one group at a time."""
+    """Plays the answers of tasks, each `group` times from one template, about `together` episodes at a time."""
     gold = {number: next(iter(subject.ways(number))) for number in numbers}
-    tasks = {number: subject.task(number) for number in numbers}
-    most = max(1, together // group)
-    outcomes, before = {}, cpu_s()
-    with Pool(templates=most) as pool:
+    runs = [(number, (subject.task(number), gold[number].turns)) for number in numbers for _ in range(group)]
+    most = max(1, together // group) * group
+    batches = [[run for _, run in runs[at : at + most]] for at in range(0, len(runs), most)]
+    first = [runs[0][1]]
+    start_s, _ = _played([first])
+    whole_s, outcomes = _played([first, *batches])
+    before = cpu_s()
+    for (number, _), outcome in zip(runs, outcomes[1:], strict=True):
+        subject.theirs(number, gold[number], outcome.told)
+    passed = sum(each.reward == 1.0 for each in outcomes[1:])
+    return Cost(len(runs), passed, whole_s - start_s, cpu_s() - before)
+
+
+def _played(batches: Sequence[Sequence[Run]]) -> tuple[float, list[Outcome]]:
+    """CPU seconds from the first process of a pool until its last has ended, and what came of the runs."""
+    before = cpu_s()
+    with Pool(templates=max(map(len, batches)) + JUDGES) as pool:
         play = in_episodes(pool)
-        for at in range(0, len(numbers), most):
-            runs = [number for number in numbers[at : at + most] for _ in range(group)]
-            for number, each in zip(runs, play([(tasks[each], gold[each].turns) for each in runs]), strict=True):
-                outcomes.setdefault(number, []).append(each)
-    played = cpu_s()
-    for number, several in outcomes.items():
-        for each in several:
-            subject.theirs(number, gold[number], each.told)
-    passed = sum(each.reward == 1.0 for several in outcomes.values() for each in several)
-    return Cost(len(numbers) * group, passed, played - before, cpu_s() - played)
+        outcomes = [each for batch in batches for each in play(batch)]
+    return cpu_s() - before, outcomes
 
 
 def cpu_s() -> float:
