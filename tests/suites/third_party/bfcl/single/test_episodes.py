@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 
+from cave_rl.rollouts import play_messages
 from cave_rl.rollouts.play import Rollout
 from cave_rl.runtime import Pool
+from cave_rl.semantic.parsing import fenced
+from cave_rl.semantic.protocols import ProtocolName, call_text
 from cave_rl.suites.third_party.bfcl.tasks import single, single_official
+from cave_rl.tasks import Episode, EpisodeConfig
 from cave_rl.tasks.validation.validate import validate
 from tests.suites.live import gold, play
 
@@ -100,6 +104,20 @@ def test_officially_the_first_message_with_code_is_the_answer(pool: Pool) -> Non
     rollout = played(pool, TRIANGLE, *cells, official=True)
     assert told(rollout)["checker"]["error_type"] == "multiple_function_checker:wrong_count"
     assert len(rollout.infos) == 1
+
+
+@pytest.mark.parametrize("protocol", ["codeact", "json"])
+def test_several_calls_of_one_message_count_in_every_protocol(pool: Pool, protocol: ProtocolName) -> None:
+    task = single_official.entry("parallel_0")
+    calls = [{"artist": "Taylor Swift", "duration": 20}, {"artist": "Maroon 5", "duration": 15}]
+    texts = {
+        "codeact": fenced("\n".join(f"spotify_play(**{each})" for each in calls)),
+        "json": "\n".join(call_text("spotify_play", each) for each in calls),
+    }
+    episode = Episode(task, pool=pool, config=EpisodeConfig(protocol=protocol))
+    (rollout,) = play_messages([episode], lambda episode: texts[protocol])
+    episode.close()
+    assert told(rollout)["official"], rollout.infos
 
 
 def test_neither_answers_nor_upstreams_names_are_in_a_rollout(pool: Pool) -> None:
