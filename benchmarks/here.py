@@ -1,4 +1,4 @@
-"""Plays BFCL's dialogues in this process: by what runs in a World and in a judge, without their processes.
+"""Plays BFCL's tasks in this process: by what runs in a World and in a judge, without their processes.
 
 It takes a few milliseconds a dialogue, where an episode takes processes.
 """
@@ -6,6 +6,7 @@ It takes a few milliseconds a dialogue, where an episode takes processes.
 from __future__ import annotations
 
 import contextlib
+import copy
 import pickle
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -27,7 +28,7 @@ class Here:
     def __init__(self, task: Task) -> None:
         self.task = task
         brief = task.preparation.world_brief() | {"clock": None}
-        self._hosting = Hosting(pickle.loads(pickle.dumps(brief)))
+        self._hosting = Hosting(copy.deepcopy(brief))
         self._classes = {cls.__name__: cls for cls in task.preparation.classes.values()}
         self._turns: list[list[Call]] = []
         self.scope: dict[str, Any] = {target: self._function(target) for target in task.preparation.targets}
@@ -54,7 +55,9 @@ class Here:
             error = told["error"]
             said = None if error is None else f"{error[0][0]}: {error[1]}"
             result = None if error is not None else decode(told["result"])
-            self._turns[-1].append(Call(target, decode(told["arguments"]), result, said, len(self._turns)))
+            self._turns[-1].append(
+                Call(target, decode(told["arguments"], self._classes), result, said, len(self._turns))
+            )
             if error is not None:
                 raise RuntimeError(said)
             return pickle.loads(told["value"])

@@ -1,8 +1,9 @@
-"""Ways to get a BFCL dialogue wrong, or oddly right: what its verdicts are compared on."""
+"""Ways to get BFCL's tasks wrong, or oddly right: what their verdicts are compared on."""
 
 from __future__ import annotations
 
 import ast
+import itertools
 import random
 from collections.abc import Callable, Iterator, Sequence
 
@@ -20,6 +21,27 @@ def mutated(gold: Turns, seed: str) -> Iterator[tuple[str, Turns]]:
         found = mutation(gold, random.Random(f"{seed}/{mutation.__name__}"))
         if found is not None:
             yield mutation.__name__, found
+
+
+def mutated_calls(gold: Sequence[str], seed: str, other: str | None) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The calls that answer a question, and each mutation of them that there is; the same for the same seed.
+
+    Args:
+        gold: the calls.
+        seed: draws what is mutated.
+        other: the name of a function that a call should not be of, if there is one.
+    """
+    yield "gold", tuple(gold)
+    if not gold:
+        return
+    for mutation in (drop, perturb):
+        found = mutation((tuple(gold),), random.Random(f"{seed}/{mutation.__name__}"))
+        if found is not None:
+            yield mutation.__name__, found[0]
+    yield "extra", (*gold, gold[0])
+    if other is not None:
+        yield "other", (f"{other}{gold[0][gold[0].index('(') :]}", *gold[1:])
+    yield "nothing", ()
 
 
 def drop(gold: Turns, rng: random.Random) -> Turns | None:
@@ -76,6 +98,21 @@ def twice(gold: Turns, rng: random.Random) -> Turns | None:
     """What the turn after a refusal asks for is done in the refusal, and again."""
     at = _refusal(gold)
     return None if at is None else _with(gold, at, gold[at + 1])
+
+
+def by_position(text: str, order: Sequence[str]) -> str:
+    """The same call with its arguments by position, as far as there are some for the first parameters."""
+    call = _parsed(text)
+    given = {each.arg: each.value for each in call.keywords}
+    call.args = [given.pop(name) for name in itertools.takewhile(given.__contains__, order)]
+    call.keywords = [each for each in call.keywords if each.arg in given]
+    return ast.unparse(call)
+
+
+def renamed(text: str, name: Callable[[str], str]) -> str:
+    """The same call of a function that goes by another name."""
+    called, _, rest = text.partition("(")
+    return f"{name(called)}({rest}"
 
 
 def _refusal(gold: Turns) -> int | None:

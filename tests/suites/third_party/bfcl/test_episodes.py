@@ -10,6 +10,7 @@ import pytest
 from cave_rl.rollouts.play import Rollout
 from cave_rl.runtime import Pool
 from cave_rl.suites.third_party.bfcl.tasks import base, miss_func, miss_param, miss_param_official
+from cave_rl.suites.third_party.bfcl.tasks.data import dialogues
 from cave_rl.suites.third_party.bfcl.tasks.suite import CATEGORIES, Dialogues
 from cave_rl.tasks import Task
 from tests.suites.live import gold, instead, play
@@ -53,6 +54,18 @@ CELLS = {
     "arguments by keyword, in another order": (
         "cd(folder='document')\nmkdir(dir_name='temp')\nmv(destination='temp', source='final_report.pdf')"
     ),
+    "arguments computed from results": (
+        "where = cd('document')['current_working_directory']\nmkdir('temp' if where == 'document' else where)\n"
+        "(report,) = [name for name in ls()['current_directory_content'] if name.startswith('final')]\n"
+        "mv(f'{report}', ls()['current_directory_content'][-1])"
+    ),
+    "arguments unpacked": (
+        "cd(*['document'])\nmkdir(**{'dir_name': 'temp'})\nmv(*('final_report.pdf',), destination='temp')"
+    ),
+    "by other names, with attributes": (
+        "go, cd.calls = cd, 0\ngo('document')\ncd.calls += 1\nmkdir('temp')\n"
+        "move = mv\nmove('final_report.pdf', 'temp')"
+    ),
     "functions of functions": (
         "def within(folder, *steps):\n    cd(folder)\n    return [step() for step in steps]\n"
         "within('document', lambda: mkdir('temp'), lambda: mv('final_report.pdf', 'temp'))"
@@ -75,14 +88,18 @@ def test_calls_count_however_they_are_made(pool: Pool, cell: str) -> None:
     assert told(rollout)["official"]
 
 
-def test_what_was_called_before_an_exception_stands(pool: Pool) -> None:
+@pytest.mark.parametrize("broken", ["raise ValueError", "mv()", "mkdir('temp')['x']"])
+def test_what_was_called_before_an_exception_stands_and_what_comes_after_was_not_called(
+    pool: Pool, broken: str
+) -> None:
     task = base.dialogue(0)
-    cells = ["cd('document')\nmkdir('temp')\nraise ValueError", "mv('final_report.pdf', 'temp')"]
+    cells = [f"cd('document')\nmkdir('temp')\n{broken}\ntouch('never')", "mv('final_report.pdf', 'temp')"]
     rollout = played(pool, task, instead(task, FILES, cells))
     assert rollout.outcomes[:2] == ["error", "ok"]
     assert rollout.reward == 1.0
     first, second = told(rollout)["calls"][0]
-    assert first == ["cd(folder='document')", "mkdir(dir_name='temp')"]
+    assert first[:2] == ["cd(folder='document')", "mkdir(dir_name='temp')"]
+    assert not any("never" in each for each in first)
     assert second == ["mv(source='final_report.pdf', destination='temp')"]
 
 
@@ -115,6 +132,28 @@ def test_what_is_returned_can_be_changed_and_changes_nothing(pool: Pool) -> None
     )
     turns = [[*cells, spoil] if cells else [] for cells in gold(task)]
     rollout = played(pool, task, turns)
+    assert rollout.reward == 1.0
+    assert told(rollout)["official"]
+
+
+def test_what_was_given_can_be_changed_afterwards_and_changes_nothing(pool: Pool) -> None:
+    task = base.dialogue(5)
+    turns = [list(cells) for cells in gold(task)]
+    (at,) = (index for index, cells in enumerate(turns) if "tags=" in "".join(cells))
+    (cell,) = turns[at]
+    start, _, rest = cell.partition("tags=[")
+    given, _, end = rest.partition("]")
+    turns[at] = [f"tags = [{given}]\n{start}tags=tags{end}\ntags.append('#more')\ntags[0] = ''"]
+    rollout = played(pool, task, turns)
+    assert rollout.reward == 1.0
+    (posted,) = [call for cell in told(rollout)["calls"][at] for call in cell if call.startswith("post_tweet")]
+    assert "tags=['#DataManagement', '#Efficiency']" in posted
+
+
+def test_a_dialogue_with_a_calculator_is_judged(pool: Pool) -> None:
+    task = base.dialogue(15)
+    assert "MathAPI" in dialogues("base")[15].classes
+    rollout = played(pool, task, gold(task))
     assert rollout.reward == 1.0
     assert told(rollout)["official"]
 

@@ -53,16 +53,10 @@ def dialogues(category: str) -> tuple[Dialogue, ...]:
     Raises:
         SuiteError: another version is installed.
     """
-    import bfcl_eval  # noqa: F401  # it is this that may not be installed, rather than what tells of it
-
-    installed = importlib.metadata.version("bfcl-eval")
-    if installed != VERSION:
-        raise SuiteError(f"bfcl-eval {VERSION} is wanted, and {installed} is installed: its dialogues are others")
-    for file in _data().rglob("*.json"):
-        hide(file)
+    hide_all()
     name = f"BFCL_v4_multi_turn_{category}.json"
-    answers = {each["id"]: each["ground_truth"] for each in _lines(_data() / "possible_answer" / name)}
-    return tuple(_dialogue(each, answers[each["id"]]) for each in _lines(_data() / name))
+    answers = {each["id"]: each["ground_truth"] for each in lines(files() / "possible_answer" / name)}
+    return tuple(_dialogue(each, answers[each["id"]]) for each in lines(files() / name))
 
 
 @functools.cache
@@ -71,7 +65,7 @@ def documented(name: str) -> tuple[str, ...]:
     from bfcl_eval.constants.executable_backend_config import MULTI_TURN_FUNC_DOC_FILE_MAPPING
 
     file = MULTI_TURN_FUNC_DOC_FILE_MAPPING[name]
-    return tuple(each["name"] for each in _lines(_data() / "multi_turn_func_doc" / file))
+    return tuple(each["name"] for each in lines(files() / "multi_turn_func_doc" / file))
 
 
 def _dialogue(entry: Mapping[str, Any], gold: list[list[str]]) -> Dialogue:
@@ -97,12 +91,32 @@ def _missed(entry: Mapping[str, Any], gold: list[list[str]]) -> dict[int, tuple[
     return found
 
 
-def _data() -> Path:
-    import bfcl_eval
+def hide_all() -> None:
+    """Keeps upstream's files from every rollout that is set up from now on.
+
+    Raises:
+        SuiteError: another version is installed.
+    """
+    folder = files()
+    installed = importlib.metadata.version("bfcl-eval")
+    if installed != VERSION:
+        raise SuiteError(f"bfcl-eval {VERSION} is wanted, and {installed} is installed: its dialogues are others")
+    for file in folder.rglob("*.json"):
+        hide(file)
+
+
+def files() -> Path:
+    """The folder of upstream's files.
+
+    Raises:
+        ImportError: the package is not installed.
+    """
+    import bfcl_eval  # it is this that may not be installed, rather than what tells of it
 
     return Path(bfcl_eval.__file__).parent / "data"
 
 
-def _lines(file: Path) -> Iterator[dict[str, Any]]:
-    with file.open(encoding="utf-8") as lines:
-        yield from map(json.loads, lines)
+def lines(file: Path) -> Iterator[dict[str, Any]]:
+    """What the lines of a file hold."""
+    with file.open(encoding="utf-8") as text:
+        yield from map(json.loads, text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import importlib.util
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +14,9 @@ from cave_rl.suites.third_party.bfcl.tasks import simulators
 from cave_rl.suites.third_party.bfcl.tasks.data import Dialogue, dialogues, documented
 from cave_rl.suites.third_party.bfcl.tasks.judging import Passes
 from cave_rl.tasks.task import Task, Turn
+
+_CLOCK = "time_machine"
+"""Imported once rather than for each task: where pytest is installed, it imports that."""
 
 MOMENT = datetime.datetime(2026, 3, 23, 12)
 """When everything happens: files note when they were written, and the same calls must leave the same state."""
@@ -34,6 +38,8 @@ def make(category: str, number: int, *, official: bool, flat: bool, counting: Co
     """
     from bfcl_eval.eval_checker.multi_turn_eval.multi_turn_checker import multi_turn_checker
 
+    if importlib.util.find_spec(_CLOCK) is None:
+        raise ModuleNotFoundError(f"No module named {_CLOCK!r}", name=_CLOCK)
     dialogue = dialogues(category)[number]
     made = simulators.make(dialogue)
     if "GorillaFileSystem" in made:
@@ -54,6 +60,7 @@ def make(category: str, number: int, *, official: bool, flat: bool, counting: Co
         tuple(_turn(dialogue, each, targets) for each in passes),
         hosted=tuple(hosted),
         clock=MOMENT,
+        modules=(_CLOCK,),
         counting=counting,
         difficulty=sum(map(len, dialogue.gold)),
     )

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from types import FunctionType
 from typing import Any
 
-from cave_rl.suites.third_party.bfcl import world
 from cave_rl.suites.third_party.bfcl.tasks.data import Dialogue
 
 Simulators = Mapping[str, Any]
@@ -95,6 +94,8 @@ def _class(name: str) -> Any:
     from bfcl_eval.constants.executable_backend_config import CLASS_FILE_PATH_MAPPING
 
     if name == "MathAPI":
+        from cave_rl.suites.third_party.bfcl import world
+
         return world.MathAPI
     return getattr(importlib.import_module(CLASS_FILE_PATH_MAPPING[name]), name)
 

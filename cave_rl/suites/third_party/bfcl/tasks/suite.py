@@ -10,14 +10,13 @@ in all four: nothing that is tested on in one is trained on in another.
 from __future__ import annotations
 
 import functools
-import random
-from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from cave_rl.rewards.compose import Counting
 from cave_rl.runtime.nearest import nearest
+from cave_rl.suites.third_party.bfcl.tasks.fixed import Fixed
 from cave_rl.suites.third_party.bfcl.tasks.making import make
-from cave_rl.tasks.suite import SPLITS, Split, Suite, SuiteError
+from cave_rl.tasks.suite import Split, SuiteError
 from cave_rl.tasks.task import Task
 
 INSTALL = "pip install --no-deps bfcl-eval==2026.3.23 && pip install mpmath==1.3.0 'cave-rl[clock]'"
@@ -36,7 +35,7 @@ FAMILIES = ("files", "vehicle", "trading", "travel")
 _EACH = 50
 
 
-class Dialogues(Suite):
+class Dialogues(Fixed[int]):
     """The two hundred dialogues of a category.
 
     Args:
@@ -78,32 +77,13 @@ class Dialogues(Suite):
         super().names(split)
         return list(FAMILIES) if self._numbers(split) else []
 
-    def task(self, split: Split, family: str, index: int, *, difficulty: int | None = None) -> Task:
-        """The task number `index` of a family in a split; after the last, the first comes again.
+    def keys(self, split: Split, family: str) -> list[int]:
+        """The numbers of the dialogues of a family in a split."""
+        return [number for number in self._numbers(split) if family_of(number) == family]
 
-        Raises:
-            SuiteError: no such split or family, a level is asked for, or the package is not installed.
-        """
-        self.select(split, families=[family])
-        if difficulty is not None:
-            raise SuiteError(f"{self.name} is a fixed set of tasks: no level can be asked for")
-        own = self._numbers(split, [family])
-        return self.dialogue(own[index % len(own)])
-
-    def tasks(self, split: Split, *, n: int | None = None, families: Sequence[str] | None = None) -> Iterator[Task]:
-        """The tasks of a split in their order, each once; `n` of them, families in turn, or all.
-
-        Raises:
-            SuiteError: no such split or family, there are fewer, or the package is not installed.
-        """
-        chosen = self.select(split, families=families)
-        own = self._numbers(split, chosen)
-        if n is not None and n > len(own):
-            told = f"{self.name} is a fixed set of tasks: it has {len(own)} of split {split!r}, not {n}"
-            raise SuiteError(f"{told}; ask for {len(own)} or fewer (--tasks)")
-        if n is not None:
-            own = sorted(own, key=lambda number: (number % _EACH, number))[:n]
-        yield from map(self.dialogue, own)
+    def made(self, key: int) -> Task:
+        """`dialogue`."""
+        return self.dialogue(key)
 
     def dialogue(self, number: int) -> Task:
         """The task made of upstream's dialogue of a number, from 0.
@@ -117,17 +97,18 @@ class Dialogues(Suite):
         try:
             task = make(self.category, number, official=self.official, flat=flat, counting=self.counting)
         except ImportError as error:
-            missing = (error.name or str(error)).partition(".")[0]
-            raise SuiteError(f"{missing} is not installed, which {self.name} needs: {INSTALL}") from error
+            raise missing(error, self.name) from error
         return task.but(suite=self.name, family=family, tags=self.families[family].tags)
 
-    def _numbers(self, split: str, families: Sequence[str] = FAMILIES) -> list[int]:
+    def _numbers(self, split: str) -> list[int]:
         numbers = range(_EACH * len(FAMILIES))
-        own = (number for number in numbers if family_of(number) in families)
-        return [number for number in own if ("test" if self.official else split_of(number)) == split]
+        return [number for number in numbers if ("test" if self.official else split_of(number)) == split]
 
-    def _any(self, family: str, rng: random.Random) -> Task:
-        return self.task(next(each for each in SPLITS if self._numbers(each)), family, rng.randrange(_EACH))
+
+def missing(error: ImportError, suite: str) -> SuiteError:
+    """What is said where the package is not installed."""
+    name = (error.name or str(error)).partition(".")[0]
+    return SuiteError(f"{name} is not installed, which {suite} needs: {INSTALL}")
 
 
 def split_of(number: int) -> Split:
