@@ -131,8 +131,15 @@ class Turn:
 
     @property
     def gold_answer(self) -> str:
-        """What is said after the gold cells: what the assertions want to read, if they want anything."""
-        return "; ".join(each.text for each in self.assertions if isinstance(each, AnswerContains)) or "Done."
+        """What is said after the gold cells: what the assertions want to read, if they want anything.
+
+        An assertion that reads the answer in a way of its own says so by a `gold_answer`.
+        """
+        texts = (
+            each.text if isinstance(each, AnswerContains) else getattr(each, "gold_answer", "")
+            for each in self.assertions
+        )
+        return "; ".join(filter(None, texts)) or "Done."
 
 
 @dataclass(frozen=True)
