@@ -5,6 +5,7 @@ The splits are upstream's `train` and `test`, which share no task; every eighth 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import random
 from collections.abc import Iterator, Sequence
@@ -97,24 +98,28 @@ class Tickets(Suite):
         Raises:
             SuiteError: there is none, or tau2 is not installed.
         """
-        known = self._known()
-        if id not in known:
-            raise SuiteError(f"{self.name} has no task {id!r}{nearest(id, known)}")
-        family = family_of(known[id])
-        return make(known[id]).but(suite=self.name, family=family, tags=self.families[family].tags)
+        with self._needing():
+            known = scenarios(self.domain)
+            if id not in known:
+                raise SuiteError(f"{self.name} has no task {id!r}{nearest(id, known)}")
+            family = family_of(known[id])
+            return make(known[id]).but(suite=self.name, family=family, tags=self.families[family].tags)
 
-    def _known(self) -> dict[str, Scenario]:
+    @contextlib.contextmanager
+    def _needing(self) -> Iterator[None]:
+        """Tells what to install."""
         try:
-            return dict(scenarios(self.domain))
+            yield
         except ModuleNotFoundError as error:
             missing = (error.name or "").partition(".")[0]
-            told = f"{missing} is not installed, which" if missing else f"{error};"
-            raise SuiteError(f"{told} {self.name} needs: {INSTALL}") from error
+            told = f"{missing} is not installed, which {self.name} needs" if missing else str(error)
+            raise SuiteError(f"{told}: {INSTALL}") from error
 
     def _ids(self, split: str, family: str) -> list[str]:
-        known = self._known()
-        own = (each for each in ids(self.domain, split, full=self.full) if family_of(known[each]) == family)  # type: ignore[arg-type]
-        return [each for each in own if self.refusals or not _needs_nothing(known[each])]
+        with self._needing():
+            known = scenarios(self.domain)
+            own = [each for each in ids(self.domain, split, full=self.full) if family_of(known[each]) == family]  # type: ignore[arg-type]
+            return own if self.refusals else [each for each in own if not _needs_nothing(self.domain, each)]
 
     def _any(self, family: str, rng: random.Random) -> Task:
         return self.task("train", family, rng.randrange(1 << 16))
@@ -140,9 +145,5 @@ def family_of(scenario: Scenario) -> str:
 
 
 @functools.cache
-def _needs_nothing_by_id(domain: Domain, id: str) -> bool:
+def _needs_nothing(domain: Domain, id: str) -> bool:
     return solve(scenarios(domain)[id]).idle
-
-
-def _needs_nothing(scenario: Scenario) -> bool:
-    return _needs_nothing_by_id(scenario.domain, scenario.id)

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from cave_rl.suites.third_party.tau2.world import port, stand_in
-from cave_rl.suites.third_party.tau2.world.backend import INSTALL, Domain, Environment, Side, Tool
+from cave_rl.suites.third_party.tau2.world.backend import Domain, Environment, Side, Tool
 
 VERSION = "0.26.0"
 
@@ -25,13 +25,14 @@ class Ported:
     """The port as a back end.
 
     Raises:
-        ModuleNotFoundError: another version is installed.
+        ModuleNotFoundError: it is not installed, or in another version.
     """
 
     def __init__(self) -> None:
+        port.root()
         installed = importlib.metadata.version("inspect-evals")
         if installed != VERSION:
-            raise ModuleNotFoundError(f"inspect-evals {VERSION} is wanted, and {installed} is installed: {INSTALL}")
+            raise ModuleNotFoundError(f"inspect-evals {VERSION} is wanted, and {installed} is installed")
         self.name = f"inspect-evals {VERSION}"
 
     def tools(self, domain: Domain) -> tuple[Tool, ...]:
