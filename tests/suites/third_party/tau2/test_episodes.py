@@ -76,7 +76,7 @@ GOOD = {
     "what is returned is changed": (
         f"order = {EXCHANGE}\norder['status'] = 'cancelled'\norder['items'].clear()\n"
         "other = get_order_details('#W2378156')\nother.clear()\n"
-        "types = list_all_product_types()\ntypes['Car'] = '1'"
+        "product = get_product_details('1656367028')\nproduct['variants']['7706410293']['price'] = 0"
     ),
     "arguments that are changed afterwards": (
         "olds, news = ['1151293680', '4983901480'], ('7706410293', '7747408585')\n"

@@ -32,6 +32,7 @@ _TEXTS = {
     "find_user_id_by_email",
     "find_user_id_by_name_zip",
     "get_flight_status",
+    "list_all_product_types",
     "send_certificate",
     "send_payment_request",
     "transfer_to_human_agents",

@@ -131,7 +131,8 @@ def _agents(domain: Domain) -> list[Any]:
 def _documented(side: Side, tool: Any) -> Tool:
     execute = tool()
     signature = inspect.signature(execute).replace(return_annotation=inspect.Signature.empty)
-    return Tool(tool.__name__, side, signature, inspect.getdoc(execute) or "")
+    doc = (inspect.getdoc(execute) or "").replace("ToolError", "ValueError")  # as upstream's own have it
+    return Tool(tool.__name__, side, signature, doc)
 
 
 def _finished(execution: Coroutine[Any, Any, Any]) -> Any:
