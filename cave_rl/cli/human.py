@@ -16,7 +16,7 @@ from cave_rl.tasks.episode import Episode
 LONGEST = 400
 HELP = """\
 Write Python; an empty line runs it. What you write is one cell: its variables stay.
-  :answer [TEXT]  give the final answer and end the turn, which is then judged
+  :answer [TEXT]  give the final answer and end the turn, which is then judged; or tell the turn's user
   :state          the variables as they are now (looked at in a fork: looking changes nothing)
   :prompt         the whole chat, as a model is given it
   :help           this
@@ -63,7 +63,7 @@ class Human:
             for item in episode.task.injected:
                 output.code(describe(item).text())
             output.heading(f"Turn 1 of {len(episode.task.turns)}")
-            output.line(episode.task.turns[0].query)
+            output.line(episode.queries[0])
             output.line("(:help tells how)", "dim")
         for message in episode.messages[self._read :] if self._read else ():
             output.line(message["content"])

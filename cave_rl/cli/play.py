@@ -17,7 +17,7 @@ from cave_rl.rollouts.play import Rollout
 from cave_rl.runtime.errors import Fault
 from cave_rl.runtime.pool import Pool
 from cave_rl.tasks import registry
-from cave_rl.tasks.config import EpisodeConfig
+from cave_rl.tasks.config import EpisodeConfig, UserConfig
 from cave_rl.tasks.episode import Episode
 from cave_rl.tasks.task import Task, TaskError
 
@@ -35,6 +35,11 @@ def play(
     require: Annotated[
         str, typer.Option(help="The confinement without which nothing runs: contained, limits or none.")
     ] = "contained",
+    user: Annotated[
+        str | None,
+        typer.Option(help="The URL of the API whose model plays the task's user, if it has one; else its script does."),
+    ] = None,
+    user_model: Annotated[str | None, typer.Option(help="With --user: the model's name there.")] = None,
     to: Annotated[
         Path | None, typer.Option("--output", "-o", help="Add the episode to traces.jsonl in this directory.")
     ] = None,
@@ -51,8 +56,9 @@ def play(
     """
     found = registry.find(suite)
     chosen = found.task(*pick(found, task, split, index))
+    users = UserConfig(url=user, model=user_model, scripted=user is None)
     with Pool(Confinement(require=cast(Level, require))) as pool:
-        episode = Episode(chosen, pool=pool, config=EpisodeConfig(max_steps=max_steps), seed=seed)
+        episode = Episode(chosen, pool=pool, config=EpisodeConfig(max_steps=max_steps, user=users), seed=seed)
         try:
             (rollout,) = messages.play_messages([episode], Human())
         except Quit:

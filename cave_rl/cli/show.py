@@ -10,9 +10,10 @@ from cave_rl.cli import output, play
 from cave_rl.cli.pick import pick
 from cave_rl.confinement import Confinement, Level
 from cave_rl.tasks import registry
-from cave_rl.tasks.config import EpisodeConfig, PromptConfig
+from cave_rl.tasks.config import EpisodeConfig, PromptConfig, UserConfig
 from cave_rl.tasks.opening import opening
 from cave_rl.tasks.task import Turn
+from cave_rl.tasks.user import Say, plain
 
 
 def show(
@@ -47,7 +48,7 @@ def show(
     found = registry.find(suite)
     chosen_split, family, number = pick(found, task, split, index)
     chosen = found.task(chosen_split, family, number)
-    config = EpisodeConfig(prompt=PromptConfig(style=style))
+    config = EpisodeConfig(prompt=PromptConfig(style=style), user=UserConfig(scripted=True))
     told: dict[str, Any] = {
         "suite": found.name,
         "split": chosen_split,
@@ -73,6 +74,7 @@ def show(
 def _turn(turn: Turn) -> dict[str, Any]:
     return {
         "query": turn.query,
+        "user": None if turn.user is None else plain(turn.user),
         "event": turn.event,
         "changes": sorted(turn.changes),
         "refusal": turn.refusal,
@@ -83,9 +85,15 @@ def _turn(turn: Turn) -> dict[str, Any]:
             for each in turn.assertions
             for name in each.names
         ],
-        "gold": list(turn.gold),
-        "near_misses": [{"cells": list(miss.cells), "fails": miss.fails} for miss in turn.near_misses],
+        "gold": [_action(each) for each in turn.gold],
+        "near_misses": [
+            {"cells": [_action(each) for each in miss.cells], "fails": miss.fails} for miss in turn.near_misses
+        ],
     }
+
+
+def _action(action: str | Say) -> str | dict[str, str]:
+    return action if isinstance(action, str) else {"say": action.text}
 
 
 def _print(told: dict[str, Any]) -> None:
@@ -107,7 +115,12 @@ def _print_turn(turn: dict[str, Any], title: str) -> None:
     if turn["event"]:
         output.line("The host first does:")
         output.code(turn["event"])
-    output.line(f"Query: {turn['query']}")
+    output.line(f"Query: {turn['query'] or '(what the user says first)'}")
+    if turn["user"] is not None:
+        kind, held = turn["user"]
+        output.line(f"User: {kind}")
+        for name, value in (held or {}).items():
+            output.line(f"  {name}: {value}")
     output.line(f"May change: {', '.join(turn['changes']) or 'nothing'} (new names are free)")
     if turn["refusal"]:
         output.line("Doing nothing is right here.")
@@ -115,12 +128,19 @@ def _print_turn(turn: dict[str, Any], title: str) -> None:
     for each in turn["assertions"]:
         output.line(f"  {each['name']} (weight {each['weight']:g}, reads {', '.join(each['reads']) or 'the answer'})")
     output.line("Gold:" if turn["gold"] else "Gold: none")
-    for cell in turn["gold"]:
-        output.code(cell)
+    for action in turn["gold"]:
+        _print_action(action)
     for miss in turn["near_misses"]:
         output.line(f"Near-miss, must fail {miss['fails'] or 'something'}:")
-        for cell in miss["cells"]:
-            output.code(cell)
+        for action in miss["cells"]:
+            _print_action(action)
+
+
+def _print_action(action: str | dict[str, str]) -> None:
+    if isinstance(action, str):
+        output.code(action)
+    else:
+        output.line(f"Says: {action['say']}")
 
 
 def _print_run(run: dict[str, Any]) -> None:

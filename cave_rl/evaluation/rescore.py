@@ -1,7 +1,8 @@
 """Scores a run again without its model: the recorded messages are played in fresh runtimes, by today's assertions.
 
 What a runtime holds is a function of its task, its seed and the cells that ran in it. So the recorded messages bring it
-back, and the recorded digests of the state tell, step by step, whether it is the same. Where it is not (a cell that
+back, and the recorded digests of the state tell, step by step, whether it is the same. Users say what they said: no
+endpoint is asked. Where it is not the same (a cell that
 read the clock, a library of another version, a changed set-up) the episode is told as a mismatch, and its new score
 stands apart.
 """
@@ -9,8 +10,8 @@ stands apart.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 from cave_rl.confinement import Confinement
@@ -20,10 +21,13 @@ from cave_rl.evaluation.run import row_of
 from cave_rl.evaluation.summary import summarise
 from cave_rl.rollouts.play import Rollout
 from cave_rl.rollouts.stream import Written, play_one, play_stream
+from cave_rl.runtime.drive import Steps
 from cave_rl.runtime.pool import Pool
 from cave_rl.tasks import registry
+from cave_rl.tasks.config import UserConfig
 from cave_rl.tasks.episode import Episode
 from cave_rl.tasks.suite import SuiteError
+from cave_rl.tasks.user import Dialogue, Said
 
 Row = dict[str, Any]
 
@@ -49,6 +53,37 @@ class Replay:
         text = "" if step["message"] is None else self.row["messages"][step["message"]]["content"]
         last = number + 1 == len(steps) and self.row["stop"] in _OURS
         return Written(text, closed=step["outcome"] != "cut", stop=self.row["stop"] if last else "")
+
+
+@dataclass(frozen=True)
+class RecordedUser:
+    """Says what was said. Where nothing was (the replay is another than the recorded) the dialogue is over.
+
+    Attributes:
+        lines: by the turn, and how many messages the user had said in it before.
+    """
+
+    lines: Mapping[tuple[int, int], Said]
+
+    @classmethod
+    def of(cls, row: Row) -> RecordedUser:
+        """The user of a recorded episode."""
+        known, number = {each.name for each in fields(Said)}, dict.fromkeys(range(row["turns"]), 0)
+        lines = {}
+        for step in row["steps"]:
+            if told := step.get("user"):
+                at = step["turn"]
+                lines[at, number[at]] = Said(**{name: value for name, value in told.items() if name in known})
+                number[at] += 1
+        return cls(lines)
+
+    def check(self, config: UserConfig) -> None:
+        """It can always speak."""
+
+    def say_steps(self, dialogue: Dialogue) -> Steps[Said]:
+        """What was said then."""
+        yield from ()
+        return self.lines.get((dialogue.turn, dialogue.number), Said("", over=True, stop="recorded"))
 
 
 def rescore(
@@ -106,7 +141,8 @@ def rescore(
 
         async def one(item: tuple[Planned, Row]) -> Rollout:
             planned, row = item
-            episode = Episode(planned.task, pool=pool, config=config.env, seed=row["seed"], examples=planned.examples)
+            given: dict[str, Any] = {"pool": pool, "config": config.env, "seed": row["seed"]}
+            episode = Episode(planned.task, **given, examples=planned.examples, user=RecordedUser.of(row))
             return await play_one(episode, Replay(row))
 
         if played:

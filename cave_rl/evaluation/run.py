@@ -19,8 +19,8 @@ from cave_rl.tasks.episode import Episode
 
 Row = dict[str, Any]
 
-MODEL_FAULTS = {"PolicyError", *(kind.__name__ for kind in ProviderError.__subclasses__())}
-"""The types of faults that come from where the model is asked."""
+MODEL_FAULTS = {"PolicyError", "UserFault", *(kind.__name__ for kind in ProviderError.__subclasses__())}
+"""The types of faults that come from where a model is asked: the one that is evaluated, or one that plays a user."""
 
 
 class Outage(Exception):

@@ -36,6 +36,7 @@ __all__ = [
     "Close",
     "Deleted",
     "Equals",
+    "SaidContains",
     "Satisfies",
     "answer_contains",
     "as_assertions",
@@ -47,6 +48,7 @@ __all__ = [
     "equals",
     "frame_equals",
     "not_called",
+    "said_contains",
     "satisfies",
     "table_contains",
     "table_equals",
@@ -186,6 +188,29 @@ class AnswerContains:
         return [Verdict(self.names[0], passed, self.weight, message)]
 
 
+@dataclass(frozen=True, slots=True)
+class SaidContains:
+    """One of the texts that were said in the turn contains a text, case ignored: to its user, or as its answer.
+
+    As weak as `AnswerContains`.
+    """
+
+    __cave_host_only__: ClassVar[bool] = True
+
+    text: str
+    weight: float = 1.0
+    reads: frozenset[str] = field(default=frozenset(), init=False)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (f"said {self.text!r}",)
+
+    def check(self, evidence: Evidence) -> list[Verdict]:
+        passed = any(self.text.casefold() in said.casefold() for said in evidence.said)
+        message = "" if passed else f"{self.text!r} was not said; what was: {show(tuple(evidence.said))}"
+        return [Verdict(self.names[0], passed, self.weight, message)]
+
+
 def equals(variable: str, expected: Any, *, weight: float = 1.0) -> Equals:
     """The variable has exactly this value and type. See `Equals`."""
     return Equals(variable, expected, weight)
@@ -211,6 +236,11 @@ def deleted(variable: str, *, weight: float = 1.0) -> Deleted:
 def answer_contains(text: str, *, weight: float = 1.0) -> AnswerContains:
     """The final answer contains a text. See `AnswerContains`."""
     return AnswerContains(text, weight)
+
+
+def said_contains(text: str, *, weight: float = 1.0) -> SaidContains:
+    """One of the texts that were said in the turn contains a text. See `SaidContains`."""
+    return SaidContains(text, weight)
 
 
 def as_assertions(given: Assertion | Callable[..., None] | list[Any] | tuple[Any, ...]) -> tuple[Assertion, ...]:

@@ -66,7 +66,7 @@ class Court:
         idle = Evidence(self._state(before), self._state(before), classes=names)
         calls = _Calls(evidence["calls"], self._classes)
         earlier = tuple(_Calls(each, self._classes) for each in evidence.get("earlier", ()))
-        told = evidence["answer"], names, calls, earlier, evidence.get("limited", ())
+        told = evidence["answer"], names, calls, earlier, evidence.get("limited", ()), evidence.get("said", ())
         ended = Evidence(self._state(after), self._state(before), *told)
         return {
             "verdicts": [verdict.as_dict() for verdict in [*judge(assertions, ended), *gates]],

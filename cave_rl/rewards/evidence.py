@@ -109,7 +109,8 @@ class Evidence:
         classes: the injected classes, with the names that claims call them by.
         calls: the calls of hosted objects in this turn, in order.
         earlier: those of each turn before it.
-        limited: of each turn so far, this one included, whether its step limit ended it.
+        limited: of each turn so far, this one included, whether its step limit ended it, or a bound on its user.
+        said: all that was said in the turn, in order, thinking stripped: to its user, or just its answer.
     """
 
     state: State
@@ -119,3 +120,4 @@ class Evidence:
     calls: Sequence[Call] = ()
     earlier: Sequence[Sequence[Call]] = ()
     limited: Sequence[bool] = ()
+    said: Sequence[str] = ()

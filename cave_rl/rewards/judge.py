@@ -98,9 +98,11 @@ class Judge(Process):
         calls: Sequence[CallRecord] = (),
         earlier: Sequence[Sequence[CallRecord]] = (),
         limited: Sequence[bool] = (),
+        said: Sequence[str] = (),
     ) -> Steps[Ruling]:
         """Judges a turn by the claims before and after it, its final answer, its calls of hosted objects, and those of
-        the turns before. `limited` tells of each turn so far whether its step limit ended it.
+        the turns before. `limited` tells of each turn so far whether its step limit ended it; `said` is all that
+        was said in the turn.
 
         `kept` names what must not change unless the turn declares it; all that is in `before` if left out.
 
@@ -108,20 +110,20 @@ class Judge(Process):
         """
         evidence: dict[str, Any] = {"before": dict(before), "after": dict(after), "answer": answer}
         evidence["kept"] = sorted(before if kept is None else kept)
-        evidence["limited"] = list(limited)
+        evidence["limited"], evidence["said"] = list(limited), list(said)
         evidence["calls"], *evidence["earlier"] = [
             [(each.cell, each.name, each.arguments, each.result, each.error) for each in turn_calls]
             for turn_calls in (calls, *earlier)
         ]
         packed = pack_bytes(frames.pack(frames.JUDGE, bytes(frames.NONCE_BYTES), evidence))
         try:
-            said = yield from self._said_steps({"turn": turn, "evidence": packed.index}, packed.fd)
+            ruled = yield from self._said_steps({"turn": turn, "evidence": packed.index}, packed.fd)
         except RuntimeGone as gone:
             self.lose(gone)
             return Ruling.lost(self.turns[turn].assertions, f"the judge did not survive the claims: {gone}")
         finally:
             packed.close()
-        return Ruling(tuple(Verdict(**verdict) for verdict in said["verdicts"]), tuple(said["idle"]))
+        return Ruling(tuple(Verdict(**verdict) for verdict in ruled["verdicts"]), tuple(ruled["idle"]))
 
     def _said_steps(self, request: dict[str, Any], fd: int) -> Steps[Any]:
         """A request's answer, within CPU seconds: many judges at once must not fail each other."""

@@ -9,8 +9,8 @@ one are still judged, and the message shows the actual values of what was compar
 (a loop over an empty claim, an early return, a branch not taken, an exception before it) has *failed*: otherwise a
 rollout could pass a check by emptying what it loops over.
 
-The parameters are taken by name, any of `state`, `before`, `answer` and `calls` (see `Evidence`). Where the source
-cannot be had (a script read from standard input), the whole function is one statement.
+The parameters are taken by name, any of `state`, `before`, `answer`, `calls` and `said` (see `Evidence`). Where the
+source cannot be had (a script read from standard input), the whole function is one statement.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Any, ClassVar
 from cave_rl.rewards.evidence import Evidence, show
 from cave_rl.rewards.verdict import Verdict
 
-_PARAMETERS = ("state", "before", "answer", "calls")
+_PARAMETERS = ("state", "before", "answer", "calls", "said")
 _RECORD, _TRIAL = "__cave_record__", "__cave_trial__"
 
 
@@ -57,7 +57,7 @@ class Statements:
     def of(
         cls, function: Callable[..., None], *, weight: float = 1.0, reads: frozenset[str] | set[str] = frozenset()
     ) -> Statements:
-        """Wraps a function; its parameters are any of `state`, `before`, `answer`, `calls`.
+        """Wraps a function; its parameters are any of `state`, `before`, `answer`, `calls`, `said`.
 
         Raises:
             UsageError: it takes another parameter, or holds no `assert`.

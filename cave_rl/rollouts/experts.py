@@ -114,7 +114,7 @@ def _by_code(episode: Episode, read: set[str]) -> Iterator[str]:
         yield turn.answer
         return
     tools = {tool.target: tool for tool in episode.exchange.tools if not tool.reads}
-    cells = [in_text(cell, tools) for cell in episode.task.turns[episode.turn].gold]
+    cells = [in_text(cell, tools) for cell in episode.task.turns[episode.turn].gold_cells]
     limit = episode.config.observation_chars - 100
     long = len(turn.answer) > limit // 2
     if cells:

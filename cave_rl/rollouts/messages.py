@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from cave_rl.rollouts.play import Rollout, act, begin
 from cave_rl.semantic.parsing import fenced
 from cave_rl.tasks.episode import Episode
+from cave_rl.tasks.user import message_of
 
 Policy = Callable[[Episode], str]
 """From an episode as it stands (its `messages`, its `task`) to the next message."""
@@ -26,10 +27,10 @@ def play_messages(episodes: Sequence[Episode], policy: Policy) -> list[Rollout]:
 
 
 def gold(episode: Episode) -> str:
-    """Writes the turn's gold cells one by one, then answers with what the turn wants said."""
+    """Writes the turn's gold one by one, cells and what a user is told, then answers with what the turn wants said."""
     turn, done = episode.task.turns[episode.turn], episode.turn_steps
     if done < len(turn.gold):
-        return fenced(turn.gold[done])
+        return message_of(turn.gold[done])
     return turn.gold_answer
 
 

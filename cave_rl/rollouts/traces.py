@@ -94,7 +94,7 @@ def record(rollout: Rollout, /, **extra: Any) -> dict[str, Any]:
         "verdicts": rollout.verdicts,
         "messages": list(episode.messages),
         "opening": rollout.opening,
-        "queries": [turn.query for turn in task.turns[: episode.turn + 1]],
+        "queries": list(episode.queries),
         "prompt_hash": prompt_hash(episode.messages[: rollout.opening], rollout.prompt_ids),
         "tokens": rollout.tokens(),
         "start": episode.start,

@@ -101,8 +101,8 @@ class ByChat:
         messages: list[Any] = episode.messages
         offered: dict[str, Any] = {}
         if episode.config.calls == "native":
-            exchange, turns = episode.exchange, enumerate(episode.task.turns[: episode.turn + 1])
-            messages = to_api(messages, [exchange.query(at, turn.query) for at, turn in turns])
+            exchange = episode.exchange
+            messages = to_api(messages, [exchange.query(at, query) for at, query in enumerate(episode.queries)])
             offered = {"tools": [tool.schema() for tool in exchange.tools]}
         room = _room(rollout, asking)
         if room <= 0:

@@ -5,28 +5,35 @@ name, `rows` makes a dataset of one, `curriculum` says which family is next, `ep
 tells whether a suite is sound. See `docs/tasks.md`.
 """
 
-from cave_rl.tasks.config import EpisodeConfig, PromptConfig, RulesConfig
+from cave_rl.tasks.config import EpisodeConfig, PromptConfig, RulesConfig, UserConfig
 from cave_rl.tasks.curriculum import Arm, Curriculum
 from cave_rl.tasks.episode import Episode, StepResult
 from cave_rl.tasks.mixture import Mixture
 from cave_rl.tasks.registry import find, names, register
 from cave_rl.tasks.rows import Row, draw_rows, task_of
+from cave_rl.tasks.simulator import LLMUser
 from cave_rl.tasks.suite import SPLITS, Family, Split, Suite, SuiteError, split_of
 from cave_rl.tasks.task import NearMiss, Task, TaskError, Turn
+from cave_rl.tasks.user import Dialogue, Said, Say, ScriptedUser, User, UserFault
 from cave_rl.tasks.validation import validate
 
 __all__ = [
     "SPLITS",
     "Arm",
     "Curriculum",
+    "Dialogue",
     "Episode",
     "EpisodeConfig",
     "Family",
+    "LLMUser",
     "Mixture",
     "NearMiss",
     "PromptConfig",
     "Row",
     "RulesConfig",
+    "Said",
+    "Say",
+    "ScriptedUser",
     "Split",
     "StepResult",
     "Suite",
@@ -34,6 +41,9 @@ __all__ = [
     "Task",
     "TaskError",
     "Turn",
+    "User",
+    "UserConfig",
+    "UserFault",
     "draw_rows",
     "find",
     "names",

@@ -9,6 +9,7 @@ import functools
 import re
 from collections.abc import Mapping
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -78,6 +79,36 @@ class RulesConfig(BaseModel):
         return _built(self).check(code)
 
 
+class UserConfig(BaseModel):
+    """Who plays the users of tasks that have one, and within which bounds. See `cave_rl.tasks.simulator`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str | None = Field(None, description="of the simulator's OpenAI-compatible API: http://127.0.0.1:8000/v1")
+    model: str | None = Field(None, description="its model's name there")
+    scripted: bool = Field(False, description="scripts speak in place of simulators, where tasks have them")
+    temperature: float = Field(0.0, ge=0, description="0 is greedy")
+    max_tokens: int = Field(512, ge=1, description="most tokens of one of its messages")
+    max_messages: int = Field(50, ge=1, description="its messages in a turn; then the turn is judged as it stands")
+    budget: int | None = Field(
+        None, ge=1, description="tokens, prompts included, after which it says no more in a turn; None is no bound"
+    )
+    heard_chars: int = Field(8000, ge=1, description="how much of one message it reads")
+    seed: int = Field(0, description="of its sampling; each request has a seed of its own, made from it")
+    key_env: str = Field("CAVE_RL_USER_API_KEY", description="the environment variable that holds the key")
+    timeout_s: float = Field(300, gt=0, description="seconds in which an answer must be whole")
+    retries: int = Field(6, ge=0, description="how often a request is sent again after an error that may pass")
+    pause_s: float = Field(0.5, gt=0, description="the pause before the first repetition; each later one is doubled")
+    extra: dict[str, Any] = Field(default_factory=dict, description="what else a request holds")
+
+    @field_validator("url")
+    @classmethod
+    def _has_a_host(cls, url: str | None) -> str | None:
+        if url is not None and not (url.startswith(("http://", "https://")) and urlsplit(url).hostname):
+            raise ValueError("an endpoint's URL looks like http://127.0.0.1:8000/v1")
+        return url
+
+
 @functools.lru_cache(maxsize=16)
 def _built(rules: RulesConfig) -> CodeRules:
     return rules.build()
@@ -103,6 +134,7 @@ class EpisodeConfig(BaseModel):
         None, description="what code may not say; a filter that teaches, not a wall"
     )
     prompt: PromptConfig = Field(default_factory=PromptConfig, description="how the task is put")
+    user: UserConfig = Field(default_factory=UserConfig, description="who plays the users of tasks that have one")  # type: ignore[arg-type]
     reward: RewardRules = Field(default_factory=RewardRules, description="how verdicts become rewards")  # type: ignore[arg-type]
     key: str = Field("cave-rl", description="keys the hash that seeds rollouts; keep yours secret", repr=False)
 

@@ -2,7 +2,8 @@
 
 A turn ends at the first of: a message without code (the final answer), the turn's step limit, a second malformed
 message in the turn. It is judged once, then; never earlier because its assertions already hold. A failed turn does not
-end the dialogue: later expectations stay absolute.
+end the dialogue: later expectations stay absolute. Where the turn has a user (`cave_rl.tasks.user`) a message without
+code goes to the user, and ends the turn only if the user's reply ends the dialogue, or a bound on the user does.
 
 What each message comes to:
 
@@ -17,6 +18,8 @@ What each message comes to:
 |                                 | crashed       |          | brings the state back       |                        |
 |                                 | tampered      |          |                             |                        |
 | no code                         | answered      | -        | ends                        | terminated (last turn) |
+| no code, and the user goes on   | said          | -        | goes on to its step limit   | truncated (last turn)  |
+| no code, and a bound ends it    | said          | -        | ends                        | truncated (last turn)  |
 | malformed, first in the turn    | malformed     | no       | goes on to its step limit   | truncated (last turn)  |
 | malformed, second in the turn   | malformed     | no       | ends                        | terminated (last turn) |
 | cut by the token limit          | cut           | no       | ends                        | truncated              |
@@ -33,23 +36,19 @@ such episodes out.
 from __future__ import annotations
 
 import copy
-import hashlib
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cave_rl.rewards.compose import Conduct, counted, episode_cost, episode_reward, turn_score
-from cave_rl.rewards.evidence import show
-from cave_rl.rewards.judge import Judge, Ruling, judge_steps
+from cave_rl.rewards.judge import Ruling
 from cave_rl.runtime.calls import CallRecord
-from cave_rl.runtime.codec import ClaimError, decode
 from cave_rl.runtime.describe import describe_all
 from cave_rl.runtime.drive import Steps
 from cave_rl.runtime.errors import Fault, RuntimeGone
 from cave_rl.runtime.pool import Pool
 from cave_rl.runtime.result import CellResult, Outcome
 from cave_rl.runtime.runtime import Runtime, Snapshot, ThreadsAlive
-from cave_rl.runtime.template import Template
 from cave_rl.semantic import observation
 from cave_rl.semantic.parsing import Action, Parsed
 from cave_rl.semantic.prompt import Message
@@ -58,22 +57,14 @@ from cave_rl.semantic.tools import tools_of
 from cave_rl.tasks.config import EpisodeConfig
 from cave_rl.tasks.exchange import Exchange, exchange_steps, shown
 from cave_rl.tasks.expressing import express_steps
+from cave_rl.tasks.judging import Bench, lost
 from cave_rl.tasks.opening import opening, text_opening
+from cave_rl.tasks.starting import rollout_seed, template_steps
 from cave_rl.tasks.task import Task, Turn, named
+from cave_rl.tasks.telling import StepResult, digests, step_info, trace_entry
+from cave_rl.tasks.user import Dialogue, Said, User, begin_steps, reply_steps
 
-_TOLD_BYTES = 4096
-"""The largest arguments of a call that the trace shows."""
-
-
-@dataclass(frozen=True, slots=True)
-class StepResult:
-    """What came of one message, as Gymnasium's five-tuple has it."""
-
-    observation: str
-    reward: float
-    terminated: bool
-    truncated: bool
-    info: dict[str, Any]
+__all__ = ["Episode", "StepResult", "check_users"]
 
 
 @dataclass(slots=True)
@@ -84,6 +75,7 @@ class _TurnState:
     steps: int = 0
     malformed: int = 0
     calls: int = 0  # of hosted objects, before it
+    dialogue: Dialogue | None = None  # with its user, if it has one
 
 
 @dataclass(slots=True)
@@ -94,6 +86,22 @@ class _Tally:
     malformed: int = 0
     violations: int = 0
     outcomes: list[str] = field(default_factory=list)
+
+
+def check_users(task: Task, config: EpisodeConfig, user: User | None = None) -> None:
+    """Looks whether the users of a task can speak.
+
+    Args:
+        task: the task.
+        config: how it is run.
+        user: stands for all of them.
+
+    Raises:
+        ConfigError: one cannot; the message says what to set.
+    """
+    for turn in task.turns:
+        if turn.user is not None:
+            (user or turn.user).check(config.user)
 
 
 class Episode:
@@ -108,27 +116,42 @@ class Episode:
         config: how it is put, run and rewarded.
         seed: the environment's seed: same task and seed, same episode.
         examples: few-shot tasks to show.
+        user: stands for the users of all its turns.
 
     Attributes:
         seed: the environment's seed.
         messages: the chat so far.
         scores: the scores of the turns that were judged.
         start: digests of the state in which it began.
+        queries: with what each turn began that was reached.
         trace: one entry a step with its timings, for `traces.jsonl`.
+
+    Raises:
+        ConfigError: a turn has a user that cannot speak under this configuration.
     """
 
     def __init__(
-        self, task: Task, *, pool: Pool, config: EpisodeConfig, seed: int = 0, examples: tuple[Task, ...] = ()
+        self,
+        task: Task,
+        *,
+        pool: Pool,
+        config: EpisodeConfig,
+        seed: int = 0,
+        examples: tuple[Task, ...] = (),
+        user: User | None = None,
     ) -> None:
         self.task = task
         self.config = config
         self.seed = seed
         self.messages: list[Message] = []
         self.scores: list[float] = []
+        self.queries: list[str] = []
         self.start: dict[str, str] = {}
         self.trace: list[dict[str, Any]] = []
         self.over = False
         self.tokens = 0
+        self._users = tuple(turn.user and (user or turn.user) for turn in task.turns)
+        check_users(task, config, user)
         self._pool = pool
         self._examples = examples
         self._prompt = config.build_prompt()
@@ -138,12 +161,7 @@ class Episode:
         self._tally = _Tally()
         self._paid = 0.0
         self._runtime: Runtime | None = None
-        self._judge: Judge | None = None
-        self._judged_by = self  # the episode whose judge judges this one
-        self._known: dict[str, bytes] = {}  # the claims before the current turn
-        self._starts: list[int] = []  # how many calls there were before each turn that was judged
-        self._limited: list[bool] = []  # whether each of these was ended by its step limit
-        self._kept: set[str] = set()  # what no turn may change that does not declare it
+        self._bench = Bench(task, config.limits, pool)
 
     @property
     def runtime(self) -> Runtime:
@@ -180,7 +198,7 @@ class Episode:
     @property
     def claims(self) -> dict[str, bytes]:
         """What was claimed of the variables that matter when they were last looked at: as a turn begins and ends."""
-        return dict(self._known)
+        return dict(self._bench.known)
 
     @property
     def solved(self) -> bool:
@@ -196,22 +214,19 @@ class Episode:
         """Starts the runtime and opens the chat; the observation is the first user message's content.
 
         Raises:
-            Fault: the runtime could not be started.
+            Fault: the runtime could not be started, or a user who is to begin said nothing.
         """
         task = self.task
-        template = yield from self._template_steps()
+        template = yield from template_steps(task, self._pool)
         own, worlds, session = self._seeds()
         self._runtime = yield from template.start_steps(own, companion_seed=worlds)
         self.runtime.withhold(task.withheld(0))
-        try:  # before any hostile code has run
-            self._known = yield from self.runtime.claim_steps(self._watched(len(task.turns)), self.config.limits)
-        except RuntimeGone as gone:
-            raise Fault(f"the fresh runtime did not tell its variables: {gone}") from gone
-        self._kept = set(self._known)
+        yield from self._bench.open_steps(self.runtime)
         yield from self._event_steps(task.turns[0])
-        self.start = _digests(self._known)
+        self.start = digests(self._bench.known)
         if self._protocol.live:
-            self.messages = opening(task, self.config.prompt, self._examples)
+            query = yield from self._query_steps()
+            self.messages = opening(task, self.config.prompt, self._examples, query)
         else:
             self._exchange = yield from exchange_steps(
                 task,
@@ -222,7 +237,8 @@ class Episode:
                 runtime=self.runtime,
                 seeds=(own, worlds, session),
             )
-            self.messages = text_opening(self.config, self._exchange, task.turns[0].query)
+            query = yield from self._query_steps()
+            self.messages = text_opening(self.config, self._exchange, query)
         return StepResult(self.messages[-1]["content"], 0.0, False, False, self._info("begun"))
 
     def express_steps(self) -> Steps[None]:
@@ -233,7 +249,7 @@ class Episode:
             Fault: the task's gold failed.
         """
         if not self._protocol.live:
-            template = yield from self._template_steps()
+            template = yield from template_steps(self.task, self._pool)
             yield from express_steps(self.task, template, self._seeds()[:2], tools_of(self.task.injected))
 
     def step_steps(self, message: str, *, cut: bool = False, tokens: int = 0) -> Steps[StepResult]:
@@ -291,13 +307,10 @@ class Episode:
         twin = copy.copy(self)
         twin._exchange = exchange
         twin.messages = [dict(message) for message in self.messages]  # type: ignore[misc]
-        twin.scores, twin.trace = list(self.scores), list(self.trace)
+        twin.scores, twin.queries, twin.trace = list(self.scores), list(self.queries), list(self.trace)
         twin._turn = replace(self._turn)
         twin._tally = replace(self._tally, outcomes=list(self._tally.outcomes))
-        twin._known, twin._kept = dict(self._known), set(self._kept)
-        twin._starts, twin._limited = list(self._starts), list(self._limited)
-        twin._runtime, twin._judge = runtime, None
-        twin._judged_by = self._judged_by if trusted else twin
+        twin._runtime, twin._bench = runtime, self._bench.branch(trusted=trusted)
         return twin
 
     def fault(self, fault: Fault) -> StepResult:
@@ -310,7 +323,7 @@ class Episode:
     def close(self) -> None:
         """Ends its processes. May be called twice."""
         self.over = True
-        for process in (self._exchange, self._runtime, self._judge):
+        for process in (self._exchange, self._runtime, self._bench):
             if process is not None:
                 process.close()
 
@@ -326,10 +339,16 @@ class Episode:
         state: dict[str, str] | None = None
         parsed, problem = self._parse(message)
         cell: CellResult | None = None
+        said: Said | None = None
         if cut:
             outcome, text, ends = "cut", "", True
         elif parsed.action is Action.ANSWER:
             outcome, text, ends = "answered", "", True
+            if turn.dialogue is not None:
+                said = yield from self._talk_steps(parsed.answer or "", asks=not limited)
+                ends = said is not None and said.over and not said.limited
+                limited = limited or (said is not None and said.limited)
+                outcome = "answered" if ends else "said"
         elif parsed.action is Action.MALFORMED:
             turn.malformed += 1
             self._tally.malformed += 1
@@ -344,15 +363,21 @@ class Episode:
         noted |= {"message": spoken, "code": code, "observation": text, "state": state}
         if problem:
             noted["detail"] = problem
+        told: dict[str, Any] = {}
+        if said is not None:
+            told["user"] = said.info()
+            noted["user"] = {**said.info(), **said.details}
         if not (ends or limited):
-            return self._observe(text, 0.0, False, False, self._info(outcome, cell))
-        self._limited.append(not ends)
+            heard = "" if said is None else self._prompt.query_message(said.text)["content"]
+            info, role = self._info(outcome, cell) | told, None if said is None else "user"
+            return self._observe(text or heard, 0.0, False, False, info, role)
+        self._bench.limited.append(not ends)
         ruling, score = yield from self._judge_steps(spec, "" if cut else parsed.answer or "")
         self.scores.append(score)
-        noted["state"] = _digests(self._known) if self.runtime.alive else None  # the claims that were judged
+        noted["state"] = digests(self._bench.known) if self.runtime.alive else None  # the claims that were judged
         over = cut or not self._alive or turn.index + 1 == len(self.task.turns)
         reward = self._pay(over)
-        info = self._info(outcome, cell, ruling)
+        info = self._info(outcome, cell, ruling) | told
         if over:
             self.over = True
             truncated = cut or not ends
@@ -361,8 +386,10 @@ class Episode:
         following = self.task.turns[self._turn.index]
         self.runtime.withhold(self.task.withheld(self._turn.index))
         yield from self._event_steps(following)
-        yield from self._look_steps()
-        asked = following.query if self._exchange is None else self._exchange.query(self._turn.index, following.query)
+        yield from self._bench.look_steps(self.runtime, self._turn.index)
+        asked = yield from self._query_steps()
+        if self._exchange is not None:
+            asked = self._exchange.query(self._turn.index, asked)
         come = (each.text() for each in describe_all(self.task.told(self._turn.index)))
         query = self._prompt.query_message("\n\n".join([asked, *come]))["content"]
         role = self._prompt.observation_role if text else "user"
@@ -396,14 +423,13 @@ class Episode:
             return CellResult(Outcome.BLOCKED), observation.violations(found, texts=texts), None
         parked = (yield from self._checkpoint_steps()) if self.config.checkpoint else None
         state: observation.StateKind = "kept"
-        digests: dict[str, str] | None = None
+        seen: dict[str, str] | None = None
         try:
             cell = yield from self._act_steps(parsed)
             if not cell.outcome.alive:
                 state = "lost" if parked is None else (yield from self._restore_steps(parked))
             if look and self.runtime.alive:
-                names = self._watched(self._turn.index + 1) | self._kept
-                digests = _digests((yield from self.runtime.claim_steps(names, self.config.limits)))
+                seen = yield from self._bench.digest_steps(self.runtime, self._turn.index)
         except RuntimeGone as gone:  # it ended between two cells: in a host event, or when it was forked or looked at
             cell, state = CellResult(Outcome(gone.outcome), detail=gone.detail), "lost"
         finally:
@@ -411,7 +437,7 @@ class Episode:
                 parked.close()
         detail = self._limit_of(cell)
         text = observation.observe(cell, state=state, detail=detail, limit_chars=limit, texts=texts)
-        return cell, text, digests
+        return cell, text, seen
 
     def _checkpoint_steps(self) -> Steps[Snapshot | None]:
         try:
@@ -442,22 +468,31 @@ class Episode:
 
     # --- turns --------------------------------------------------------------------------------------------------------
 
-    def _watched(self, turns: int) -> set[str]:
-        """The variables that matter to the first turns: what was injected, what they assert, what they may change."""
-        asserted = (turn.reads | turn.changes for turn in self.task.turns[:turns])
-        return {each.name for each in self.task.injected}.union(*asserted)
+    def _query_steps(self) -> Steps[str]:
+        """What the turn begins with: its query, or what its user says first."""
+        at, query = self._turn, self.task.turns[self._turn.index].query
+        if (user := self._users[at.index]) is not None:
+            at.dialogue = Dialogue(at.index, self._seed_of(f"/user/{at.index}"), self.config.user)
+            if query:
+                at.dialogue = at.dialogue.asked(query)
+            else:
+                said, at.dialogue = yield from begin_steps(user, at.dialogue)
+                query = said.text
+                self._note("event: user", None)["user"] = {**said.info(), **said.details}
+        self.queries.append(query)
+        return query
 
-    def _look_steps(self) -> Steps[None]:
-        """What a turn that begins will assert, as it is before: not sooner, or the names would tell of turns to come.
-
-        What was judged already stays as it was judged.
-        """
-        if self.runtime.alive:
-            try:
-                seen = yield from self.runtime.claim_steps(self._watched(self._turn.index + 1), self.config.limits)
-            except RuntimeGone:
-                return
-            self._known = seen | self._known
+    def _talk_steps(self, text: str, *, asks: bool) -> Steps[Said | None]:
+        """Says something to the user; the reply, if it is asked for: the last message of a turn has none."""
+        at = self._turn
+        user = self._users[at.index]
+        assert at.dialogue is not None
+        assert user is not None
+        at.dialogue = at.dialogue.told(text)
+        if not asks:
+            return None
+        said, at.dialogue = yield from reply_steps(user, at.dialogue)
+        return said
 
     def _event_steps(self, turn: Turn) -> Steps[None]:
         """Runs a turn's host event. What it names counts as the host's doing, not the rollout's.
@@ -476,39 +511,19 @@ class Episode:
         if self._turn.index == 0 and not cell.ok:
             told = f"{cell.error.type}: {cell.error.message}" if cell.error else f"{cell.outcome.value} {cell.detail}"
             raise Fault(f"the host event of turn 1 failed: {told}")
-        touched = named(turn.event)
-        try:
-            claimed = yield from self.runtime.claim_steps(touched, self.config.limits)
-        except RuntimeGone:
-            return
-        self._known = {name: claim for name, claim in self._known.items() if name not in touched} | claimed
+        yield from self._bench.touched_steps(self.runtime, named(turn.event))
 
     def _judge_steps(self, turn: Turn, answer: str) -> Steps[tuple[Ruling, float]]:
+        at = self._turn
         try:
             if self._exchange is not None:
-                yield from self._exchange.bind_steps(self._turn.index, answer)
-            names = self._watched(self._turn.index + 1) | self._kept
-            after = yield from self.runtime.claim_steps(names, self.config.limits)
-        except RuntimeGone as gone:  # it claims nothing, not even that something is deleted
-            return Ruling.lost(turn.assertions, f"the runtime is gone: {gone}"), 0.0
-        judge = yield from self._judged_by._judge_of_its_own_steps()
-        kept = self._kept & self._known.keys()
-        starts, record = [*self._starts, self._turn.calls], self.runtime.calls
-        *earlier, calls = (record[start:end] for start, end in zip(starts, [*starts[1:], None], strict=True))
-        told = answer, kept, calls, earlier, self._limited
-        ruling = yield from judge.rule_steps(self._turn.index, self._known, after, *told)
-        self._starts = starts
-        self._known = after
-        self._kept |= (turn.reads | turn.changes) & after.keys()  # from now on these are state to be kept
+                yield from self._exchange.bind_steps(at.index, answer)
+        except RuntimeGone as gone:
+            ruling = lost(turn, gone)
+        else:
+            said = ((answer,) if answer else ()) if at.dialogue is None else at.dialogue.texts
+            ruling = yield from self._bench.rule_steps(self.runtime, at.index, answer, said, at.calls)
         return ruling, turn_score(ruling, self.config.reward, refusal=turn.refusal)
-
-    def _judge_of_its_own_steps(self) -> Steps[Judge]:
-        if self._judge is None or not self._judge.alive:
-            if self._judge is not None:
-                self._judge.close()
-            classes = self.task.preparation.classes
-            self._judge = yield from judge_steps(self._pool, self.task.turns, classes, self.task.modules)
-        return self._judge
 
     def _pay(self, over: bool) -> float:
         """The step reward of a turn's end, such that the step rewards sum to the episode reward."""
@@ -529,9 +544,10 @@ class Episode:
 
     def _seeds(self) -> tuple[int, int, int]:
         """Of the runtime, its World, and the model's own session."""
-        of = f"{self.task.id}/{self.seed}"
-        own, worlds, session = (_rollout_seed(f"{of}{part}", self.config.key) for part in ("", "/hosted", "/session"))
-        return own, worlds, session
+        return self._seed_of(""), self._seed_of("/hosted"), self._seed_of("/session")
+
+    def _seed_of(self, part: str) -> int:
+        return rollout_seed(f"{self.task.id}/{self.seed}{part}", self.config.key)
 
     # --- telling ------------------------------------------------------------------------------------------------------
 
@@ -544,84 +560,19 @@ class Episode:
         return StepResult(text, reward, terminated, truncated, {**info, "messages": [dict(m) for m in self.messages]})
 
     def _info(self, outcome: str, cell: CellResult | None = None, ruling: Ruling | None = None) -> dict[str, Any]:
-        """What is told of a step. Deterministic: timings go to the trace."""
-        info: dict[str, Any] = {
-            "outcome": outcome,
-            "turn": self._turn.index,
-            "step": self._tally.steps,
-            "task": {"suite": self.task.suite, "family": self.task.family, "id": self.task.id, "seed": self.task.seed},
-            "diff": (cell.diff if cell else CellResult(Outcome.OK).diff).as_dict(),
-            "scores": list(self.scores),
-            "solved": self.solved,
-            "messages": [dict(message) for message in self.messages],
-        }
-        if cell is not None and cell.error is not None:
-            info["error"] = cell.error.type
-        if ruling is not None:
-            info["verdicts"] = [verdict.as_dict() for verdict in ruling.verdicts]
-            for verdict in ruling.verdicts:
-                info |= {key: told for key, told in (verdict.told or {}).items() if key not in info}
-        return info
+        return step_info(
+            self.task,
+            outcome,
+            turn=self._turn.index,
+            step=self._tally.steps,
+            scores=self.scores,
+            solved=self.solved,
+            messages=self.messages,
+            cell=cell,
+            ruling=ruling,
+        )
 
     def _note(self, outcome: str, cell: CellResult | None, calls: Sequence[CallRecord] = ()) -> dict[str, Any]:
-        entry: dict[str, Any] = {"turn": self._turn.index, "step": self._tally.steps, "outcome": outcome}
-        if cell is not None:
-            entry |= {
-                "wall_s": cell.wall_s,
-                "cpu_s": cell.cpu_s,
-                "peak_kb": cell.peak_kb,
-                "diff": cell.diff.as_dict(),
-                "error": cell.error.type if cell.error else None,
-                "detail": cell.detail,
-            }
-        if calls:
-            entry["calls"] = [_told(each, self.task.preparation.classes) for each in calls]
-        self.trace.append(entry)
-        return entry
-
-    def _template_steps(self) -> Steps[Template[Runtime]]:
-        task = self.task
-        key: Hashable = _Same(task)
-        if task.suite:  # made anew each time, but equal as long as it holds the same values and the same code
-            code = (*(each.func for each in task.functions), *task.preparation.classes.values(), task.setup)
-            code += tuple(each.obj for each in task.hosted if each.is_function)
-            key = ("runtime", task.suite, task.family, task.seed, task.content, code)
-
-        def make() -> Steps[Template[Runtime]]:
-            return (yield from self._pool.base(task.modules).template_steps(task.preparation))
-
-        return (yield from self._pool.template_steps(key, make))
-
-
-def _told(call: CallRecord, classes: Mapping[str, type]) -> dict[str, Any]:
-    """A call in plain data, for the trace."""
-    told: dict[str, str] | str = f"({len(call.arguments)} bytes)"
-    if len(call.arguments) <= _TOLD_BYTES:
-        try:
-            told = {name: show(value) for name, value in decode(call.arguments, classes).items()}
-        except ClaimError as error:
-            told = f"({error})"
-    return {"name": call.name, "cell": call.cell, "arguments": told, "error": call.error}
-
-
-def _digests(claims: Mapping[str, bytes]) -> dict[str, str]:
-    """12 hex digits for each variable, of what the process claims it to be."""
-    return {name: hashlib.blake2b(claim, digest_size=6).hexdigest() for name, claim in sorted(claims.items())}
-
-
-class _Same:
-    """A key that is equal only for the very same task, and keeps it alive."""
-
-    def __init__(self, task: Task) -> None:
-        self._task = task
-
-    def __hash__(self) -> int:
-        return id(self._task)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self._task is other._task
-
-
-def _rollout_seed(of: str, key: str) -> int:
-    """What the rollout is seeded with: a keyed hash, so that it tells nothing of the task's seed."""
-    return int.from_bytes(hashlib.blake2b(of.encode(), key=key.encode()[:64], digest_size=8).digest(), "little")
+        at, classes = {"turn": self._turn.index, "step": self._tally.steps}, self.task.preparation.classes
+        self.trace.append(trace_entry(outcome, **at, cell=cell, calls=calls, classes=classes))
+        return self.trace[-1]

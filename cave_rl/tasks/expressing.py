@@ -128,7 +128,7 @@ def _turn_steps(task: Task, turn: Turn, runtime: Runtime, known: set[str]) -> St
         else:
             yield from _run_steps(runtime, turn.event, "its event failed")
     forms, dates = yield from _forms_steps(task, turn, runtime)
-    for cell in turn.gold:
+    for cell in turn.gold_cells:
         yield from _run_steps(runtime, cell, "its gold failed")
     said = yield from _run_steps(runtime, _TOLD, "its calls cannot be told")
     calls = tuple(_called(each) for each in json.loads(said.stdout or "[]"))
@@ -145,6 +145,8 @@ def _turn_steps(task: Task, turn: Turn, runtime: Runtime, known: set[str]) -> St
             outputs[name] = kind_of(values[name])
         except (ClaimError, kinds.Inexpressible) as error:
             raise Inexpressible(f"{name}: {error}") from None
+    if outputs and turn.user is not None:
+        raise Inexpressible(f"an answer must tell {', '.join(outputs)}, and the turn's answers go to a user")
     contract = Contract(outputs)
     answer = turn.gold_answer
     if outputs:
@@ -227,7 +229,7 @@ class _CaveWatched:
 
 def _forms_steps(task: Task, turn: Turn, runtime: Runtime) -> Steps[tuple[dict[str, str], dict[str, tuple[str, ...]]]]:
     """What the text of each variable is that the gold of a turn reads."""
-    mentioned = {name for cell in turn.gold for name in named(cell)}
+    mentioned = {name for cell in turn.gold_cells for name in named(cell)}
     names = [each.name for each in task.injected if isinstance(each, Variable) and each.name in mentioned]
     if not names:
         return {}, {}

@@ -11,20 +11,22 @@ from cave_rl.tasks.exchange import Exchange
 from cave_rl.tasks.task import Task
 
 
-def opening(task: Task, config: PromptConfig, examples: Sequence[Task] = ()) -> list[Message]:
+def opening(task: Task, config: PromptConfig, examples: Sequence[Task] = (), query: str | None = None) -> list[Message]:
     """System text, few-shot turns by the examples' gold, and the first query.
 
     Args:
         task: what is to be done.
         config: style and texts; `config.examples` says how many examples are shown.
         examples: few-shot tasks; the first cell of each one's first gold is shown.
+        query: what is asked first, where a user said it; the first turn's query if left out.
     """
     shown = [
-        Example(describe_all(each.injected), each.turns[0].query, each.turns[0].gold[0])
+        Example(describe_all(each.injected), each.turns[0].query, each.turns[0].gold_cells[0])
         for each in examples[: config.examples]
     ]
     descriptions = describe_all(task.told(0), shapes=config.shapes)
-    return config.build().opening(descriptions, task.turns[0].query, instructions=config.instructions, examples=shown)
+    asked = task.turns[0].query if query is None else query
+    return config.build().opening(descriptions, asked, instructions=config.instructions, examples=shown)
 
 
 def text_opening(config: EpisodeConfig, exchange: Exchange, query: str) -> list[Message]:

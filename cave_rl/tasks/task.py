@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
-from cave_rl.rewards.assertions import AnswerContains, Assertion, CallCount, as_assertions
+from cave_rl.rewards.assertions import AnswerContains, Assertion, CallCount, SaidContains, as_assertions
 from cave_rl.rewards.compose import Counting
 from cave_rl.runtime.clock import moment_of
 from cave_rl.runtime.errors import SetupFault
@@ -28,6 +28,7 @@ from cave_rl.runtime.inside.encode import encode
 from cave_rl.runtime.nearest import nearest
 from cave_rl.runtime.primitives import Function, Hosted, Primitive, Type, Variable
 from cave_rl.runtime.setup import Setup
+from cave_rl.tasks.user import Say, User, plain
 
 
 class TaskError(ValueError):
@@ -39,14 +40,14 @@ class NearMiss:
     """A plausible wrong solution, and the verdict that must catch it.
 
     Attributes:
-        cells: the code.
+        cells: the code; where the turn has a user, also what is said to it.
         fails: the name of the verdict that must fail; None accepts any.
     """
 
-    cells: tuple[str, ...]
+    cells: tuple[str | Say, ...]
     fails: str | None = None
 
-    def __init__(self, cells: str | Sequence[str], fails: str | None = None) -> None:
+    def __init__(self, cells: str | Say | Sequence[str | Say], fails: str | None = None) -> None:
         object.__setattr__(self, "cells", _cells(cells))
         object.__setattr__(self, "fails", fails)
 
@@ -56,12 +57,12 @@ class Turn:
     """One user query and what must be true when the turn ends.
 
     Attributes:
-        query: what the user asks. It should name every variable that the assertions read.
+        query: what the user asks. It should name every variable that the assertions read. Empty where `user` begins.
         assertions: data (`equals("x", 1)`), a function of `assert` statements, or a list of both.
         changes: the variables that this turn may change or delete. All others that the task injected, or that an
             earlier turn's assertions looked at, must stay as they were: a gate on the turn's score. New names are
             free.
-        gold: cells that solve the turn (score 1.0).
+        gold: cells that solve the turn (score 1.0); where it has a user, also what is said to it (`Say`).
         near_misses: plausible wrong solutions (score below 1.0).
         event: Python source that the host runs before the query is shown (a price changed, say): in the runtime, or, if
             it names a hosted object, in the World with the object itself.
@@ -70,6 +71,8 @@ class Turn:
         refusal: doing nothing is right. Otherwise a turn that did nothing scores exactly 0.
         offers: hosted methods that come with this turn, by the names that calls are recorded under (`bank.transfer`;
             `transfer` if flat): before it they are not told of and cannot be called.
+        user: who is talked with: messages without code go to the user, and the turn ends when the user says so. See
+            `cave_rl.tasks.user`.
     """
 
     __cave_host_only__: ClassVar[bool] = True
@@ -77,13 +80,14 @@ class Turn:
     query: str
     assertions: tuple[Assertion, ...]
     changes: frozenset[str] = frozenset()
-    gold: tuple[str, ...] = ()
+    gold: tuple[str | Say, ...] = ()
     near_misses: tuple[NearMiss, ...] = ()
     event: str | None = None
     max_steps: int | None = None
     weight: float = 1.0
     refusal: bool = False
     offers: frozenset[str] = frozenset()
+    user: User | None = None
 
     def __init__(
         self,
@@ -91,13 +95,14 @@ class Turn:
         assertions: Assertion | Callable[..., None] | Sequence[Assertion | Callable[..., None]],
         *,
         changes: Iterable[str] = (),
-        gold: str | Sequence[str] = (),
+        gold: str | Say | Sequence[str | Say] = (),
         near_misses: Sequence[NearMiss | str] = (),
         event: str | None = None,
         max_steps: int | None = None,
         weight: float = 1.0,
         refusal: bool = False,
         offers: Iterable[str] = (),
+        user: User | None = None,
     ) -> None:
         given = {
             "query": query,
@@ -110,6 +115,7 @@ class Turn:
             "weight": weight,
             "refusal": refusal,
             "offers": frozenset([offers] if isinstance(offers, str) else offers),
+            "user": user,
         }
         for name, value in given.items():
             object.__setattr__(self, name, value)
@@ -117,6 +123,8 @@ class Turn:
             raise TaskError(f"turn {query!r} asserts nothing: it could not be judged")
         if weight <= 0 or any(each.weight <= 0 for each in self.assertions):
             raise TaskError(f"turn {query!r}: weights must be positive")
+        if user is None and (spoken := [each for each in self._actions if isinstance(each, Say)]):
+            raise TaskError(f"turn {query!r}: {spoken[0]!r} is said to a user, and it has none")
         try:
             ast.parse(event or "")
         except SyntaxError as error:
@@ -130,16 +138,25 @@ class Turn:
         return frozenset().union(*(each.reads for each in self.assertions))
 
     @property
+    def gold_cells(self) -> tuple[str, ...]:
+        """The code of the gold, what is said to a user left out."""
+        return tuple(each for each in self.gold if isinstance(each, str))
+
+    @property
     def gold_answer(self) -> str:
         """What is said after the gold cells: what the assertions want to read, if they want anything.
 
-        An assertion that reads the answer in a way of its own says so by a `gold_answer`.
+        An assertion that reads what is said in a way of its own says so by a `gold_answer`.
         """
         texts = (
-            each.text if isinstance(each, AnswerContains) else getattr(each, "gold_answer", "")
+            each.text if isinstance(each, (AnswerContains, SaidContains)) else getattr(each, "gold_answer", "")
             for each in self.assertions
         )
         return "; ".join(filter(None, texts)) or "Done."
+
+    @property
+    def _actions(self) -> tuple[str | Say, ...]:
+        return self.gold + tuple(each for miss in self.near_misses for each in miss.cells)
 
 
 @dataclass(frozen=True)
@@ -238,7 +255,7 @@ class Task:
     def content(self) -> str:
         """16 hex digits of a hash over what the task asks and holds: equal tasks have equal content."""
         values = {each.name: each.value for each in self.variables}
-        asked = [(turn.query, sorted(turn.changes), turn.gold, turn.event or "") for turn in self.turns]
+        asked = [(turn.query, sorted(turn.changes), _written(turn.gold), turn.event or "") for turn in self.turns]
         classes = {each.cls: each.name for each in self.types}
         setup = self.setup if isinstance(self.setup, str) else getattr(self.setup, "__qualname__", "")
         held: list[Any] = [self.family, asked, values, setup, sorted(each.name for each in self.injected)]
@@ -249,6 +266,8 @@ class Task:
             held.append(moment_of(self.clock))
         if any(turn.offers for turn in self.turns):
             held.append([sorted(turn.offers) for turn in self.turns])
+        if any(turn.user is not None for turn in self.turns):
+            held.append([turn.user and plain(turn.user) for turn in self.turns])
         blob = encode(held, classes)
         return hashlib.blake2b(blob, digest_size=8).hexdigest()
 
@@ -329,5 +348,9 @@ def _state(hosted: Hosted) -> Any:
     return hosted.obj.__qualname__ if hosted.is_function else hosted.obj
 
 
-def _cells(given: str | Sequence[str]) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(given)
+def _written(actions: tuple[str | Say, ...]) -> tuple[Any, ...]:
+    return tuple(each if isinstance(each, str) else ["say", each.text] for each in actions)
+
+
+def _cells(given: str | Say | Sequence[str | Say]) -> tuple[str | Say, ...]:
+    return (given,) if isinstance(given, (str, Say)) else tuple(given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from cave_rl.tasks import registry
 from cave_rl.tasks.episode import Episode
 from cave_rl.tasks.suite import Suite
 from cave_rl.tasks.task import Task, Turn
+from tests.clients.endpoint import serving
+from tests.tasks.shop import customer, shop
 
 
 class Made:
@@ -166,3 +169,33 @@ def test_ends_that_no_message_tells_are_kept(made: Made, tmp_path: Path, stop: s
     found, new = rescore(config, rows)
     assert (rows[0]["stop"], new[0]["stop"], found["exact"]) == (stop, stop, 1), found["mismatches"]
     assert new[0]["scores"] == rows[0]["scores"] == [1.0]
+
+
+def test_users_say_again_what_they_said_and_no_endpoint_is_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(registry, "_registered", {})
+    suite = registry.register(Suite("Shop-v0"))
+
+    @suite.family
+    def lamps(rng: random.Random) -> Task:
+        return shop(price=rng.randrange(10**6))
+
+    with serving(customer) as (url, endpoint):
+        user = {"url": url, "model": "scripted", "retries": 0, "max_messages": 9}
+        config, rows = ran(tmp_path, suites=["Shop-v0"], tasks=2, rollouts=1, env={"user": user})
+    asked = len(endpoint.requests)
+    assert [row["solved"] for row in rows] == [True, True]
+    assert asked == 6
+    found, new = rescore(config, rows)  # nobody listens there any more
+    assert (found["exact"], found["faults"], found["success"]["after"]["mean"]) == (2, {}, 1.0)
+    before, after = (sorted(each, key=lambda row: row["key"]) for each in (rows, new))
+    assert [row["messages"] for row in before] == [row["messages"] for row in after]
+    assert [list(users(row)) for row in before] == [list(users(row)) for row in after]
+
+
+def users(row: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
+    """What the users of a recorded episode said, timings aside."""
+    for step in row["steps"]:
+        if "user" in step:
+            yield tuple(step["user"][name] for name in ("text", "over", "stop", "prompt_tokens", "completion_tokens"))

@@ -17,6 +17,8 @@ from cave_rl.semantic.parsing import fenced
 from cave_rl.tasks.config import PromptConfig
 from cave_rl.tasks.episode import Episode
 from cave_rl.tasks.task import Task, Turn
+from tests.clients.endpoint import Body, Reply
+from tests.tasks.shop import RIGHT, SCRIPTED, shop, simulated
 from tests.training import tiny
 
 Begin = Callable[..., Episode]
@@ -252,6 +254,33 @@ def test_a_rollout_that_breaks_an_invariant_is_refused(begin: Begin, broken: dic
 
 
 MESSAGES = st.sampled_from([SOLVES, WRONG, ANSWER, SOLVES + SOLVES, fenced("1 / 0"), fenced("print('z' * 9)"), "```"])
+
+
+def test_what_a_user_says_is_never_the_models_token(begin: Begin, chat: Chat) -> None:
+    for number, (config, asked) in enumerate(((SCRIPTED, False), (SCRIPTED, True))):
+        with simulated() as (by_model, _):
+            episode = begin(shop(), seed=number, config=by_model if asked else config, prompt=tiny.COMPACT.prompt)
+            rollout = one(episode, chat, *map(said, RIGHT))
+        assert rollout.reward == 1.0
+        messages = [said(text) for text in RIGHT]
+        user, shown = chat.suffix("Three.", "user"), chat.suffix(episode.trace[2]["observation"])
+        assert rollout.ids == [*messages[0], *user, *messages[1], *shown, *messages[2]]
+        ones, zeros = ([1] * len(each) for each in messages), ([0] * len(each) for each in (user, shown, []))
+        assert rollout.mask == [bit for pair in zip(ones, zeros, strict=True) for part in pair for bit in part]
+        assert rollout.prompt_ids + rollout.ids == rendered(chat, rollout)
+        assert rollout.outcomes == ["said", "ok", "answered"]
+
+
+def test_an_outage_of_the_user_is_a_fault_of_its_rollout_alone(begin: Begin, chat: Chat) -> None:
+    def down(path: str, body: Body, before: int) -> Reply:
+        return Reply("down", status=503)
+
+    with simulated(down, retries=0) as (config, _):
+        episodes = [begin(shop(query="Lamps."), config=config, prompt=tiny.COMPACT.prompt), begin(TASK)]
+        replies = [[said("Hello?"), said(SOLVES)], [said(ANSWER)]]
+        broken, fine = play(episodes, Scripted(replies), chat, LONG)
+    assert (broken.fault or "").startswith("UserFault")
+    assert (broken.reward, fine.reward, fine.fault) == (None, 1.0, None)
 
 
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])

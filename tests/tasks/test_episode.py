@@ -690,14 +690,14 @@ def test_trusted_branches_share_the_judge_and_closing_one_leaves_it(play: PlayIt
         (twig,) = forked(branch, trusted=True)
         run(branch.step_steps(python(code)))
         assert run(branch.step_steps("done")).reward == reward
-        assert branch._judge is None
+        assert branch._bench.judge is None
         branch.close()
         assert run(twig.step_steps("done")).reward == 0.0
         twig.close()
     (alone,) = forked(origin)
     run(alone.step_steps("done"))
-    assert alone._judge is not None
-    assert alone._judge is not origin._judge
+    assert alone._bench.judge is not None
+    assert alone._bench.judge is not origin._bench.judge
     alone.close()
 
 

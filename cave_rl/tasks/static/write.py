@@ -122,8 +122,11 @@ def _turn_line(turn: Turn, where: str, classes: Mapping[type, str]) -> TurnLine:
             at(f"{where}.assertions.{i}", _assertion_line, each, classes) for i, each in enumerate(turn.assertions)
         ],
         changes=sorted(turn.changes),
-        gold=list(turn.gold),
-        near_misses=[MissLine(cells=list(miss.cells), fails=miss.fails) for miss in turn.near_misses],
+        gold=list(turn.gold_cells),
+        near_misses=[
+            MissLine(cells=[each for each in miss.cells if isinstance(each, str)], fails=miss.fails)
+            for miss in turn.near_misses
+        ],
         event=turn.event,
         max_steps=turn.max_steps,
         weight=turn.weight,

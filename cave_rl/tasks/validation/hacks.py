@@ -168,7 +168,7 @@ def hacks_steps(episode: Episode) -> Steps[list[Tried]]:
             tried.append(Tried(name, severity, played))
     silent = (yield from branch_steps(episode, (), "")).score if turn.refusal else 0.0
     if silent < 1.0:  # else doing nothing is right, whatever is said
-        listed = yield from branch_steps(episode, (), _everything(task, episode.turn))
+        listed = yield from branch_steps(episode, (), _everything(episode))
         tried.append(Tried("an answer that lists everything", "warning", listed, by_answer=True))
     return tried
 
@@ -177,7 +177,7 @@ def _prepared(code: str, names: Sequence[str], task: Task) -> str:
     return f"_names, _types = {list(names)!r}, {[each.name for each in task.types]!r}\n{code.strip()}\n"
 
 
-def _everything(task: Task, turn: int) -> str:
+def _everything(episode: Episode) -> str:
     """What one may say without having looked: every number up to a thousand, all words of the chat, all names."""
-    said = [_COUNTED, *(each.query for each in task.turns[: turn + 1]), *(each.name for each in task.injected)]
+    said = [_COUNTED, *episode.queries, *(each.name for each in episode.task.injected)]
     return " ".join([IDLE, "yes no true false none", *said])

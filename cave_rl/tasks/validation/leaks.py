@@ -32,6 +32,7 @@ from cave_rl.runtime.transfer import answer_files
 from cave_rl.tasks.config import EpisodeConfig
 from cave_rl.tasks.episode import Episode
 from cave_rl.tasks.task import NearMiss, Task, Turn
+from cave_rl.tasks.user import ScriptedUser
 from cave_rl.tasks.validation import hunt
 from cave_rl.tasks.validation.report import Notes
 
@@ -105,6 +106,7 @@ def _plant(task: Task, needles: Needles) -> Task:
             assertions=(*turn.assertions, equals("canary", canary(f"an expected value of turn {number}"))),
             gold=(*turn.gold, f"# {canary(f'the gold of turn {number}')}"),
             near_misses=(*turn.near_misses, NearMiss(f"# {canary(f'a near-miss of turn {number}')}")),
+            user=turn.user and ScriptedUser(canary(f"the user of turn {number}")),
         )
         for number, turn in enumerate(task.turns, 1)
     ]
@@ -118,7 +120,7 @@ def _golds(task: Task) -> Needles:
     return {
         f"cell {at} of the gold of turn {number}": cell.strip().encode()
         for number, turn in enumerate(task.turns, 1)
-        for at, cell in enumerate(turn.gold, 1)
+        for at, cell in enumerate(turn.gold_cells, 1)
         if len(cell.strip()) >= _SHORTEST_GOLD
     }
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import Any
 
 from cave_rl.runtime.drive import Steps
 from cave_rl.runtime.errors import Fault
-from cave_rl.semantic.parsing import fenced
 from cave_rl.tasks.episode import Episode, StepResult
+from cave_rl.tasks.user import Say, message_of
 
 IDLE = "Done."
 """The answer of one who did nothing."""
@@ -49,7 +50,7 @@ class Played:
     def raised(self) -> str:
         """What the first cell that did not run through ended in; empty if all did."""
         for step in self.steps:
-            if step.info["outcome"] not in ("ok", "answered"):
+            if step.info["outcome"] not in ("ok", "answered", "said"):
                 return str(step.info.get("error") or step.info["outcome"])
         return ""
 
@@ -60,20 +61,21 @@ class Played:
         return f"{raised}{why[:600]}" or "every verdict passed, but all of them held before the turn"
 
 
-def turn_steps(episode: Episode, cells: Sequence[str], answer: str = IDLE) -> Steps[Played]:
+def turn_steps(episode: Episode, cells: Sequence[str | Say], answer: str = IDLE) -> Steps[Played]:
     """Plays the current turn by cells and an answer.
 
     Args:
         episode: an episode between two turns.
-        cells: the code.
-        answer: the last message, where the turn's step limit leaves room for one.
+        cells: the code, and what is said to the turn's user.
+        answer: the last message, where the turn's step limit leaves room for one; a user is told it until the turn
+            ends.
 
     Raises:
         Fault: our side failed.
     """
     turn = episode.task.turns[episode.turn]
     steps: list[StepResult] = []
-    for message in (*map(fenced, cells), answer):
+    for message in chain(map(message_of, cells), repeat(answer)):
         steps.append((yield from episode.step_steps(message)))
         info = steps[-1].info
         if "fault" in info:
@@ -83,7 +85,7 @@ def turn_steps(episode: Episode, cells: Sequence[str], answer: str = IDLE) -> St
     return Played(episode.scores[-1], tuple(steps), episode.claims, turn.reads | turn.changes)
 
 
-def branch_steps(episode: Episode, cells: Sequence[str], answer: str = IDLE) -> Steps[Played]:
+def branch_steps(episode: Episode, cells: Sequence[str | Say], answer: str = IDLE) -> Steps[Played]:
     """Plays the current turn in a branch, which is closed; the episode stays where it stands.
 
     The branch shares the judge of the episode.

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cave_rl.rewards.assertions import AnswerContains
+from cave_rl.rewards.assertions import AnswerContains, SaidContains
 from cave_rl.rewards.statements import Statements
 from cave_rl.runtime.codec import Opaque, decode
 from cave_rl.semantic.prompt import Message
 from cave_rl.tasks.task import Task, Turn
+from cave_rl.tasks.user import plain
 from cave_rl.tasks.validation.report import Notes
 
 
@@ -19,7 +20,7 @@ def read(task: Task, notes: Notes) -> None:
     told = {each.name for each in task.injected}
     words: set[str] = set()
     for at, turn in enumerate(task.turns):
-        words.update(re.findall(r"\w+", turn.query))
+        words.update(re.findall(r"\w+", turn.query if turn.user is None else f"{turn.query} {plain(turn.user)}"))
         notes.checked["names"] += 1
         for name in sorted(_asserted(turn) - told - words):
             notes.error("names", f"{name!r} is asserted, but it is neither injected nor in the query", at)
@@ -29,7 +30,7 @@ def read(task: Task, notes: Notes) -> None:
             notes.warn(
                 "near_miss", "it has no near-miss: nobody knows whether its assertions tell wrong from right", at
             )
-        if all(isinstance(each, AnswerContains) for each in turn.assertions):
+        if all(isinstance(each, (AnswerContains, SaidContains)) for each in turn.assertions):
             notes.warn("answer_only", "only its answer is judged, which may list everything: ask for a variable", at)
 
 

@@ -21,6 +21,7 @@ CHECKS: dict[str, str] = {
     "repeat": "three plays agree byte for byte",
     "names": "the query names what is asserted",
     "opaque": "injected values can be judged by more than their type",
+    "user": "a turn's user has a script to be played with",
     "answer_only": "something else than the final answer is asserted",
     "prompt_size": "the prompt is not too long",
     "observation_size": "observations are not too long",

@@ -6,7 +6,7 @@ costs no more than its cells.
 
 from __future__ import annotations
 
-from cave_rl.rewards.assertions import AnswerContains
+from cave_rl.rewards.assertions import AnswerContains, SaidContains
 from cave_rl.runtime.drive import Steps
 from cave_rl.runtime.nearest import nearest
 from cave_rl.tasks.episode import Episode
@@ -34,7 +34,7 @@ def solutions_steps(episode: Episode, notes: Notes, *, hacks: bool) -> Steps[boo
     for at, turn in enumerate(episode.task.turns):
         yield from _idle_steps(episode, turn, notes)
         yield from _near_misses_steps(episode, turn, notes)
-        if len(turn.gold) > 1:
+        if len(turn.gold_cells) > 1:
             yield from _left_out_steps(episode, turn, notes)
         tried = (yield from hacks_steps(episode)) if hacks else []
         notes.checked["gold"] += 1
@@ -86,9 +86,9 @@ def _judge_miss(what: str, fails: str | None, played: Played, notes: Notes, at: 
 
 
 def _left_out_steps(episode: Episode, turn: Turn, notes: Notes) -> Steps[None]:
-    for number in range(len(turn.gold)):
+    for number, place in enumerate(at for at, action in enumerate(turn.gold) if isinstance(action, str)):
         notes.checked["left_out"] += 1
-        rest = [cell for at, cell in enumerate(turn.gold) if at != number]
+        rest = [action for at, action in enumerate(turn.gold) if at != place]
         played = yield from branch_steps(episode, rest, turn.gold_answer)
         if played.score >= 1.0:
             notes.warn("left_out", f"gold without its cell {number + 1} scores {played.score:g} as well", episode.turn)
@@ -96,5 +96,5 @@ def _left_out_steps(episode: Episode, turn: Turn, notes: Notes) -> Steps[None]:
 
 def _answer(turn: Turn) -> str:
     """What a near-miss says at the end: what gold says, so that it fails by its code, if that can fail it."""
-    only_answers = all(isinstance(each, AnswerContains) for each in turn.assertions)
+    only_answers = all(isinstance(each, (AnswerContains, SaidContains)) for each in turn.assertions)
     return IDLE if only_answers else turn.gold_answer

@@ -11,7 +11,8 @@ from cave_rl.runtime.drive import Steps, run_all
 from cave_rl.runtime.errors import Fault
 from cave_rl.runtime.pool import Pool
 from cave_rl.tasks.config import EpisodeConfig
-from cave_rl.tasks.episode import Episode
+from cave_rl.tasks.episode import Episode, check_users
+from cave_rl.tasks.settings import ConfigError
 from cave_rl.tasks.suite import Split, Suite
 from cave_rl.tasks.task import Task
 from cave_rl.tasks.validation import reading
@@ -67,6 +68,8 @@ def validate(
 ) -> Report:
     """Plays gold, nothing, near-misses and tricks against the tasks of a suite, and reports what is wrong.
 
+    Users that a model plays are played by their scripts; a task with one that has none is not validated, and says so.
+
     >>> from cave_rl.rewards import equals
     >>> from cave_rl.runtime import Variable
     >>> from cave_rl.tasks import Turn
@@ -99,9 +102,10 @@ def validate(
     jobs = _jobs(suite, tasks, split, families, hacks) if isinstance(suite, Suite) else _given(suite, hacks)
     modules = sorted({each.make.__module__ for each in suite.families.values()}) if isinstance(suite, Suite) else []
     shared = pool or Pool(templates=2 * concurrency + 8)
+    config = config or EpisodeConfig()
     inspector = _Inspector(
         shared,
-        config or EpisodeConfig(),
+        config.but(user=config.user.model_copy(update={"scripted": True})),
         sizes or Sizes(),
         seed,
         examples=suite.examples if isinstance(suite, Suite) else (),
@@ -170,6 +174,12 @@ class _Inspector:
             notes.error("generator", f"{type(error).__name__}: {error}")
             return notes
         reading.read(task, notes)
+        notes.checked["user"] += any(turn.user is not None for turn in task.turns)
+        try:
+            check_users(task, self.config)
+        except ConfigError as error:
+            notes.warn("user", f"not validated: nothing of it was played: {error}")
+            return notes
         try:
             solved = yield from self._play_steps(task, notes, closely=job.closely)
             if solved and job.closely:
