@@ -113,8 +113,8 @@ def test_all_parts_must_hold_and_those_that_are_not_in_the_basis_need_not() -> N
     assert (verdict.told or {})["tau2"]["parts"] == {"COMMUNICATE": False, "DB": True}
 
 
-def test_what_its_step_limit_ends_has_failed() -> None:
-    assert "step limit" in judged(scenario("DB"), changed=MOVED, limited=[True]).message
+def test_what_a_limit_ends_has_failed() -> None:
+    assert "by a limit" in judged(scenario("DB"), changed=MOVED, limited=[True]).message
     assert judged(scenario("DB"), changed=MOVED, limited=[False]).passed
 
 

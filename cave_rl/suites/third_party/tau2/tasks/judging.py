@@ -65,13 +65,13 @@ class Resolved:
         wrong = {
             "DB": _different(self.changed, desk.changed),
             "ENV_ASSERTION": _unmet(self.scenario.asserted, desk.answers),
-            "COMMUNICATE": _untold(self.scenario.communicated, evidence.answer),
+            "COMMUNICATE": _untold(self.scenario.communicated, [*evidence.said, evidence.answer]),
             "ACTION": _undone(self.scenario.actions, evidence.calls),
         }
         parts = {part: not wrong[part] for part in sorted(self.scenario.basis)}
         why = next((f"{part}: {wrong[part]}" for part, holds in parts.items() if not holds), "")
         if any(evidence.limited):
-            why = why or "it was ended by its step limit"
+            why = why or "it was ended by a limit"
         if desk.unsettled:
             why = why or "a call was broken off, and left the desk as nobody knows"
         calls = _bounded(evidence.calls)
@@ -105,9 +105,10 @@ def _unmet(asserted: Sequence[Mapping[str, Any]], answers: Sequence[Any]) -> str
     return ""
 
 
-def _untold(communicated: Sequence[str], answer: str) -> str:
-    said = answer.lower().replace(",", "")
-    return next((f"{each!r} was not said" for each in communicated if each.lower() not in said), "")
+def _untold(communicated: Sequence[str], texts: Sequence[str]) -> str:
+    said = [each.lower().replace(",", "") for each in texts]
+    missing = (each for each in communicated if not any(each.lower() in text for text in said))
+    return next((f"{each!r} was not said" for each in missing), "")
 
 
 def _undone(actions: Sequence[Action], calls: Sequence[Call]) -> str:

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cave_rl.runtime.primitives import Hosted
+from cave_rl.suites.third_party.tau2.tasks.customer import customer
 from cave_rl.suites.third_party.tau2.tasks.data import Action, Scenario
 from cave_rl.suites.third_party.tau2.tasks.judging import Resolved
 from cave_rl.suites.third_party.tau2.world.backend import Domain, backend
 from cave_rl.suites.third_party.tau2.world.desk import Desk
 from cave_rl.tasks.task import Task, Turn
+from cave_rl.tasks.user import Say
 
-MAX_STEPS = 30
+MAX_STEPS, MAX_STEPS_TALKING = 30, 100
 
 SOLO = """\
 You are a customer service agent and solve a ticket, by the policy below. The functions are the agent's, and those of \
@@ -43,8 +45,12 @@ what you would tell the customer, with all that they wanted to know.
 </customer>"""
 
 
-def make(scenario: Scenario) -> Task:
+def make(scenario: Scenario, *, simulated: bool = False) -> Task:
     """A scenario as a task: telecom alone with a ticket, the others alone with all that the customer would say.
+
+    Args:
+        scenario: upstream's.
+        simulated: a model plays the customer, whom the agent talks with; not for telecom, whose customers have tools.
 
     Raises:
         ModuleNotFoundError: tau2 is not installed.
@@ -52,18 +58,25 @@ def make(scenario: Scenario) -> Task:
     desk = opened(scenario)
     hosted = Hosted(desk, name="desk", expose=tuple(tool.name for tool in backend().tools(scenario.domain)), flat=True)
     solution = solve(scenario)
-    solo = scenario.domain == "telecom"
-    text = SOLO if solo else SINGLE_AGENT
-    policy = backend().policy(scenario.domain, solo=solo).strip()
+    resolved = Resolved(scenario, hosted.name, solution.changed)
+    said = [Say(resolved.gold_answer or "Done.")] if simulated else []
     turn = Turn(
-        text.format(policy=policy, told=scenario.ticket if solo else scenario.customer),
-        Resolved(scenario, hosted.name, solution.changed),
+        "" if simulated else _query(scenario),
+        resolved,
         changes=[hosted.name],
-        gold=solution.cells,
-        max_steps=MAX_STEPS,
+        gold=[*solution.cells, *said],
+        max_steps=MAX_STEPS_TALKING if simulated else MAX_STEPS,
         refusal=solution.idle,
+        user=customer(scenario) if simulated else None,
     )
     return Task((turn,), hosted=(hosted,), difficulty=len(scenario.actions))
+
+
+def _query(scenario: Scenario) -> str:
+    solo = scenario.domain == "telecom"
+    policy = backend().policy(scenario.domain, solo=solo).strip()
+    text = SOLO if solo else SINGLE_AGENT
+    return text.format(policy=policy, told=scenario.ticket if solo else scenario.customer)
 
 
 def opened(scenario: Scenario) -> Desk:

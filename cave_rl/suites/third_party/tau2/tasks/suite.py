@@ -19,8 +19,8 @@ from cave_rl.tasks.suite import Split, Suite, SuiteError
 from cave_rl.tasks.task import Task
 
 DOMAINS: dict[Domain, tuple[str, str]] = {
-    "retail": ("Retail-SingleAgent", "114 customers of a shop; all that they would say is told at once"),
-    "airline": ("Airline-SingleAgent", "50 customers of an airline; all that they would say is told at once"),
+    "retail": ("Retail-SingleAgent", "114 customers of a shop"),
+    "airline": ("Airline-SingleAgent", "50 customers of an airline"),
     "telecom": ("Telecom-Solo", "114 tickets of a telephone company, solved alone with the customer's telephone"),
 }
 
@@ -40,20 +40,30 @@ class Tickets(Suite):
         domain: `retail`, `airline` or `telecom`.
         full: train on all that upstream has for telecom, 2,285 tasks, but for those of the other splits.
         refusals: with the tasks in which nothing need be done; without them, what is left asks for something.
+        simulated: a model plays the customer (`env.user.url`, `env.user.model`), who otherwise tells all at once. For
+            retail and airline.
     """
 
-    def __init__(self, domain: Domain, *, full: bool = False, refusals: bool = True) -> None:
+    def __init__(self, domain: Domain, *, full: bool = False, refusals: bool = True, simulated: bool = False) -> None:
         if domain not in DOMAINS:
             raise SuiteError(f"tau2 has no domain {domain!r}{nearest(domain, DOMAINS)}")
         if full and domain != "telecom":
             raise SuiteError(f"only telecom has more tasks than its splits, not {domain}")
+        if simulated and domain == "telecom":
+            raise SuiteError(
+                "telecom's customers have tools of their own, which no user here can call: it is solo only"
+            )
         title, told = DOMAINS[domain]
         if full:
-            title, told = title.replace("-", "Full-"), f"{told}; 2,235 more to train on"
+            title, told = title.replace("-", "Full-"), f"{told}; 2,235 to train on"
+        if domain != "telecom":
+            told += ", played by a model" if simulated else "; all that they would say is told at once"
+            title = title.partition("-")[0] if simulated else title
         super().__init__(f"Tau2-{title}-v0", description=f"tau2-bench: {told}")
         self.domain: Domain = domain
         self.full = full
         self.refusals = refusals
+        self.simulated = simulated
         for name in FAMILIES[domain]:
             self.family(name=name, tags=("tau2", domain))(functools.partial(self._any, name))
 
@@ -103,7 +113,9 @@ class Tickets(Suite):
             if id not in known:
                 raise SuiteError(f"{self.name} has no task {id!r}{nearest(id, known)}")
             family = family_of(known[id])
-            return make(known[id]).but(suite=self.name, family=family, tags=self.families[family].tags)
+            return make(known[id], simulated=self.simulated).but(
+                suite=self.name, family=family, tags=self.families[family].tags
+            )
 
     @contextlib.contextmanager
     def _needing(self) -> Iterator[None]:
