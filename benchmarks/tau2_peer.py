@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import pickle
 import tempfile
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 from cave_rl.suites.third_party.tau2.world import port, stand_in
 from cave_rl.suites.third_party.tau2.world.backend import Domain, backend
-from cave_rl.suites.third_party.tau2.world.ported import PortedEnvironment, uncollected
+from cave_rl.suites.third_party.tau2.world.ported import LARGE, PortedEnvironment, uncollected
 
 Calls = Sequence[tuple[str, Mapping[str, Any]]]
 
@@ -30,10 +31,10 @@ def scored(domain: Domain, id: str, calls: Calls, answer: str) -> bool:
         answer: what was said to the customer.
     """
     sides = {tool.name: tool for tool in backend().tools(domain)}
-    environment = PortedEnvironment(domain)
+    environment = PortedEnvironment(domain, _begun(domain))
     metadata = {"instance": "peer", "task": _record(domain, id)}
     state = stand_in.TaskState(metadata=_module("common.metadata").Tau2MetaData.model_validate(metadata).model_dump())
-    with stand_in.using(environment.store), _tidied(), uncollected():
+    with stand_in.using(environment.store), uncollected():
         if domain == "telecom":
             _run(_module("telecom.solver").telecom_initializer()(state, None))
         agent = _module("common.agents").StoredAgentState
@@ -48,16 +49,31 @@ def scored(domain: Domain, id: str, calls: Calls, answer: str) -> bool:
         return bool(_run(scorer(state, "")).value == stand_in.CORRECT)
 
 
-@contextlib.contextmanager
-def _tidied() -> Iterator[None]:
-    """Removes what the port leaves behind: an unpacked copy of a database each time that it reads one."""
-    before = tempfile.tempdir
+def _begun(domain: Domain) -> stand_in.Store | None:
+    """A store in which the port has made its toolkits."""
+    if domain == "telecom":
+        return None
+    module, name, instance = LARGE[domain]
+    _remember(domain)
+    store: stand_in.Store = {}
+    with stand_in.using(store), uncollected():
+        stand_in.store_as(getattr(_module(module), name), instance).initialize()
+    return store
+
+
+@functools.cache
+def _remember(domain: Domain) -> None:
+    """Lets the port read its database from memory: it reads it twice a run, and leaves an unpacked copy behind."""
+    module, name, _ = LARGE[domain]
+    database = getattr(_module(module), name).model_fields["db"].annotation
+    file = port.root() / "data" / "domains" / domain / "db.json.gz"
     with tempfile.TemporaryDirectory() as directory:
-        tempfile.tempdir = directory
+        before, tempfile.tempdir = tempfile.tempdir, directory
         try:
-            yield
+            read = pickle.dumps(database.load(str(file)), 5)
         finally:
             tempfile.tempdir = before
+    database.load = staticmethod(lambda path: pickle.loads(read))
 
 
 def _call(name: str, arguments: Mapping[str, Any]) -> stand_in.ToolCall:

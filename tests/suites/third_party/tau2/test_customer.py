@@ -65,7 +65,8 @@ def test_the_agent_is_told_the_policy_and_the_customers_words_alone(pool: Pool) 
     assert asked["role"] == "user"
     assert asked["content"].endswith(f"The customer says:\n{FIRST}")
     assert "# Retail agent policy" in asked["content"]
-    assert "clicky" not in "".join(message["content"] for message in rollout.episode.messages), "the scenario is the customer's"
+    told = "".join(message["content"] for message in rollout.episode.messages)
+    assert "clicky" not in told, "the scenario is the customer's"
 
 
 def test_the_customer_is_told_the_scenario_and_the_agents_words_alone(pool: Pool) -> None:

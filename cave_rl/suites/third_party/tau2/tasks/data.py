@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from cave_rl.runtime.transfer import hide
-from cave_rl.suites.third_party.tau2.world import port
 from cave_rl.suites.third_party.tau2.world.backend import Domain, Side, backend
 
 JUDGED = frozenset({"DB", "COMMUNICATE", "ENV_ASSERTION", "ACTION"})
@@ -76,9 +75,8 @@ def scenarios(domain: Domain) -> Mapping[str, Scenario]:
         ModuleNotFoundError: tau2 is not installed.
     """
     there = backend()
-    if port.__path__:
-        for file in (port.root() / "data" / "domains").rglob("*tasks*"):
-            hide(file)
+    for file in there.answers(domain):
+        hide(file)
     return {each["id"]: scenario(domain, each) for each in there.tasks(domain)}
 
 

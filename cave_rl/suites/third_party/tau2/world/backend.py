@@ -78,6 +78,9 @@ class Backend(Protocol):
     def tasks(self, domain: Domain) -> list[dict[str, Any]]:
         """All tasks as upstream's files have them. Host only."""
 
+    def answers(self, domain: Domain) -> list[Path]:
+        """The files in which they stand."""
+
     def splits(self, domain: Domain) -> dict[str, list[str]]:
         """The ids of tasks by upstream's splits. Host only."""
 

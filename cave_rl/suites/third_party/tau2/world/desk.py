@@ -173,4 +173,5 @@ def _method(tool: Tool) -> Any:
     method.__name__ = method.__qualname__ = tool.name
     method.__doc__ = tool.doc
     method.__signature__ = signature  # type: ignore[attr-defined]
+    method.__annotations__ = {each.name: each.annotation for each in parameters[1:]} | {"return": returned(tool)}
     return method

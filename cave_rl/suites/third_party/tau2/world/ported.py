@@ -9,6 +9,8 @@ import importlib
 import importlib.metadata
 import inspect
 import json
+import random
+import uuid
 from collections.abc import Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -60,6 +62,9 @@ class Ported:
         found: list[dict[str, Any]] = json.loads(text)
         return found
 
+    def answers(self, domain: Domain) -> list[Path]:
+        return sorted(_data(domain).glob("*tasks*"))
+
     def splits(self, domain: Domain) -> dict[str, list[str]]:
         found: dict[str, list[str]] = json.loads((_data(domain) / "split_tasks.json").read_bytes())
         return found
@@ -71,19 +76,25 @@ class Ported:
 class PortedEnvironment:
     """The port's toolkits, kept in a store of their own.
 
+    Args:
+        domain: which.
+        store: one that has its toolkits already.
+
     Attributes:
         store: what the port finds its toolkits in: `stand_in.using` it lets the port's own functions see them.
     """
 
-    def __init__(self, domain: Domain) -> None:
-        self.store: stand_in.Store = {}
+    def __init__(self, domain: Domain, store: stand_in.Store | None = None) -> None:
+        self.store: stand_in.Store = {} if store is None else store
         self._domain = domain
+        if domain == "telecom":
+            _module("telecom.TelecomAgentTools").uuid = _Seeded  # new bills are named by one
         self._functions = {tool.__name__: tool() for tool in _agents(domain)}
         if domain == "telecom":
             users = _module("telecom.user_tools").all_telecom_user_tools
             self._functions |= {tool.__name__: tool() for tool in users}
         with stand_in.using(self.store):
-            if domain != "telecom":
+            if domain != "telecom" and store is None:
                 _load(domain)
             self._toolkits()
 
@@ -112,6 +123,14 @@ class PortedEnvironment:
             if self._domain == "retail":
                 return {"assistant": _module("retail.tools").get_retail_tools()}
             return {"assistant": _module("airline.AirlineAgentTools").get_airline_tools()}
+
+
+class _Seeded:
+    """What stands for the module `uuid`: the same calls must leave the same state, if the World is seeded the same."""
+
+    @staticmethod
+    def uuid4() -> uuid.UUID:
+        return uuid.UUID(int=random.getrandbits(128), version=4)
 
 
 def _module(name: str) -> Any:
@@ -144,7 +163,7 @@ def _finished(execution: Coroutine[Any, Any, Any]) -> Any:
     raise RuntimeError("a tool of the port waits for something")
 
 
-_LARGE: dict[Domain, tuple[str, str, str]] = {
+LARGE: dict[Domain, tuple[str, str, str]] = {
     "retail": ("retail.RetailAgentTools", "RetailAgentTools", "RetailTools"),
     "airline": ("airline.AirlineAgentTools", "AirlineAgentTools", "AirlineTools"),
 }
@@ -153,7 +172,7 @@ _LARGE: dict[Domain, tuple[str, str, str]] = {
 
 def _load(domain: Domain) -> None:
     """Reads a large database into the store: the port would leave an unpacked copy of the file behind each time."""
-    module, cls, instance = _LARGE[domain]
+    module, cls, instance = LARGE[domain]
     toolkit = stand_in.store_as(getattr(_module(module), cls), instance)
     data = json.loads(gzip.decompress((_data(domain) / "db.json.gz").read_bytes()))
     with uncollected():

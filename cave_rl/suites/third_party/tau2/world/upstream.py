@@ -10,6 +10,7 @@ import importlib.metadata
 import inspect
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -40,6 +41,10 @@ class Upstream:
         module = _module(domain)
         load = module.get_tasks_full if domain == "telecom" else module.get_tasks
         return [each.model_dump(mode="json") for each in load()]
+
+    def answers(self, domain: Domain) -> list[Path]:
+        tasks = Path(getattr(_module(domain), f"{domain.upper()}_TASK_SET_PATH"))
+        return sorted(tasks.parent.glob("*tasks*"))
 
     def splits(self, domain: Domain) -> dict[str, list[str]]:
         found: dict[str, list[str]] = _module(domain).get_tasks_split()
