@@ -81,6 +81,8 @@ def _tell(rollout: Rollout) -> None:
     last = episode.trace[-1].get("observation") if episode.trace else None
     if last:  # no message follows that would show it
         output.line(last)
+    elif (said := episode.trace[-1].get("user") if episode.trace else None) and said["text"]:
+        output.line(said["text"])
     for turn in range(len(episode.scores)):
         output.heading(f"Turn {turn + 1}: score {episode.scores[turn]:g}")
         for verdict in rollout.verdicts:

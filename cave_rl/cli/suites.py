@@ -90,4 +90,4 @@ def _example(suite: Suite, family: str) -> str:
         if isinstance(error.__cause__, ImportError):
             return f"(needs {error.__cause__.name})"
         raise
-    return " / ".join(" ".join(turn.query.split()) for turn in task.turns)
+    return " / ".join(" ".join(turn.query.split()) or "(its user begins)" for turn in task.turns)

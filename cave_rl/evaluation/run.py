@@ -15,7 +15,7 @@ from cave_rl.evaluation.summary import summarise
 from cave_rl.rollouts.play import Rollout
 from cave_rl.rollouts.traces import record
 from cave_rl.runtime.pool import Pool
-from cave_rl.tasks.episode import Episode
+from cave_rl.tasks.episode import Episode, check_users
 
 Row = dict[str, Any]
 
@@ -50,10 +50,12 @@ def carry_out(
         The summary, as written.
 
     Raises:
-        ConfigError: a task is another one than when the run was begun.
+        ConfigError: a task is another one than when the run was begun, or its user cannot speak.
         Outage: too many episodes in a row failed on the endpoint.
     """
     config = run.config
+    for item in planned:
+        check_users(item.task, config.env)
     changed = run.note(versions, planned)
     kept = [row for row in run.rows() if row["fault"] is None]
     done = {row["key"] for row in kept}

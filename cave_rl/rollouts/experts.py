@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from weakref import WeakKeyDictionary
@@ -26,7 +27,8 @@ from cave_rl.semantic.protocols import ProtocolName, call_text
 from cave_rl.semantic.tools import Tool
 from cave_rl.tasks.episode import Episode
 from cave_rl.tasks.expressing import ExpressedTurn
-from cave_rl.tasks.task import named
+from cave_rl.tasks.task import Turn, named
+from cave_rl.tasks.user import Say
 
 _PAGES = re.compile(r"^\(page \d+ of (\d+)\)$", re.MULTILINE)
 
@@ -55,11 +57,20 @@ def _messages(episode: Episode, script: Script) -> Iterator[str]:
     read: set[str] = set()
     while True:
         at = episode.turn
-        read -= named(episode.task.turns[at].event or "")
-        for message in script(episode, read):
+        turn = episode.task.turns[at]
+        read -= named(turn.event or "")
+        messages = script(episode, read)
+        for message in messages if turn.user is None else _talking(turn, messages, episode.exchange.turns[at].answer):
             yield message
             if episode.turn != at:
                 break
+
+
+def _talking(turn: Turn, messages: Iterator[str], answer: str) -> Iterator[str]:
+    """A turn that its user ends: first what is to be done, then what gold says, until the dialogue is over."""
+    yield from itertools.takewhile(lambda message: message != answer, messages)
+    yield from (each.text for each in turn.gold if isinstance(each, Say))
+    yield from itertools.repeat(answer)
 
 
 def _readers(episode: Episode) -> dict[str, str]:

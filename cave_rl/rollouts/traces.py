@@ -17,7 +17,8 @@ the last one counts: `latest`. A line is an object; what it holds, in schema 2:
 | reward       | the episode's; null after a fault                                                                   |
 | solved       | whether every turn scored 1                                                                         |
 | scores       | of the turns that were judged                                                                       |
-| stop         | `answered`, `max_steps`, `malformed`, `lost`, `cut` (a message over its token limit), `budget`,     |
+| stop         | `answered`, `max_steps` (or a bound on a turn's user), `malformed`, `lost`, `cut` (a message over   |
+|              | its token limit), `budget`,                                                                         |
 |              | `context` (the chat outgrew the model's), `time`, or `fault`                                        |
 | fault        | `Type: message` of what failed on our side or the endpoint's, else null                             |
 | fault_type   | its type alone, else null                                                                           |
@@ -26,13 +27,15 @@ the last one counts: `latest`. A line is an object; what it holds, in schema 2:
 |              | more, as that of BFCL does                                                                          |
 | messages     | the chat: `role`, `content`                                                                         |
 | opening      | how many of them stood there before the model's first                                               |
-| queries      | of the turns that began                                                                             |
+| queries      | of the turns that began; where a user begins, what it said first                                    |
 | prompt_hash  | of the opening: `messages` (of its text), `ids` (of its token ids; null where they are not known)   |
 | tokens       | `prompt`, `completion`, `observation`; `sent` is what all calls together were given; `by` tells who |
 |              | counted: `ids` (the very tokens), `usage` (the endpoint's word), null (nobody: the counts are null) |
 | start        | digests of the state before the first message                                                       |
 | steps        | what came of each message, and of each turn's host event; below                                     |
 | calls        | one an answered request, see `Call`; empty where no endpoint was asked                              |
+| users        | of tasks with users: how many `messages` these wrote, and their `prompt` and `completion` tokens as |
+|              | far as they were counted; no part of `tokens`                                                       |
 | wall_s, env_s, policy_s | seconds in all, in the environment, and waiting for the model                            |
 
 A step:
@@ -40,7 +43,7 @@ A step:
 | field        | what                                                                                               |
 |--------------|----------------------------------------------------------------------------------------------------|
 | turn, step   | the turn's index from 0; the message's number in the episode from 1                                 |
-| outcome      | as in `outcomes`; of a host event `event: ok` and the like                                          |
+| outcome      | as in `outcomes`; of a host event `event: ok` and the like; `event: user` where a user begins       |
 | message      | its index in `messages`; null for an event, and for a cut message that had no room at all           |
 | code         | the cell, also one that was refused, or the calls of protocol `json`; null where there is none      |
 | observation  | what the model was told of it (the next turn's query left out)                                      |
@@ -50,6 +53,9 @@ A step:
 | error        | the type that the cell raised, or null                                                              |
 | detail       | what is known where the outcome does not tell                                                       |
 | wall_s, cpu_s, peak_kb | what it used                                                                              |
+| user         | what the turn's user said to the message: `text`, `over`, `stop` (what ended the dialogue),         |
+|              | `limited` (a bound did), `prompt_tokens`, `completion_tokens`; of a simulator also `seconds`,       |
+|              | `model`, `finish`, `retries`; only where one spoke                                                  |
 
 Numbers are finite, text is ASCII with escapes. Timings aside, the same task, seed and messages give the same line.
 """
@@ -72,6 +78,7 @@ def record(rollout: Rollout, /, **extra: Any) -> dict[str, Any]:
     episode = rollout.episode
     task = episode.task
     protocol = episode.config.protocol
+    users = {"users": _users(episode.trace)} if any(turn.user is not None for turn in task.turns) else {}
     return {
         "schema": SCHEMA,
         **({} if protocol == "cave" else {"protocol": protocol}),
@@ -100,10 +107,18 @@ def record(rollout: Rollout, /, **extra: Any) -> dict[str, Any]:
         "start": episode.start,
         "steps": episode.trace,
         "calls": [call.as_dict() for call in rollout.calls],
+        **users,
         "wall_s": rollout.wall_s or rollout.env_s + rollout.policy_s,
         "env_s": rollout.env_s,
         "policy_s": rollout.policy_s,
     }
+
+
+def _users(steps: Iterable[dict[str, Any]]) -> dict[str, int]:
+    """What the users of an episode took."""
+    said = [step["user"] for step in steps if "user" in step]
+    sums = {kind: sum(each[f"{kind}_tokens"] or 0 for each in said) for kind in ("prompt", "completion")}
+    return {"messages": sum(bool(each["text"]) for each in said), **sums}
 
 
 def append(path: Path, records: Iterable[dict[str, Any]]) -> None:

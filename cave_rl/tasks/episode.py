@@ -368,9 +368,10 @@ class Episode:
             told["user"] = said.info()
             noted["user"] = {**said.info(), **said.details}
         if not (ends or limited):
-            heard = "" if said is None else self._prompt.query_message(said.text)["content"]
-            info, role = self._info(outcome, cell) | told, None if said is None else "user"
-            return self._observe(text or heard, 0.0, False, False, info, role)
+            if said is not None:
+                text = noted["observation"] = self._prompt.query_message(said.text)["content"]
+            role = None if said is None else "user"
+            return self._observe(text, 0.0, False, False, self._info(outcome, cell) | told, role)
         self._bench.limited.append(not ends)
         ruling, score = yield from self._judge_steps(spec, "" if cut else parsed.answer or "")
         self.scores.append(score)
@@ -478,7 +479,8 @@ class Episode:
             else:
                 said, at.dialogue = yield from begin_steps(user, at.dialogue)
                 query = said.text
-                self._note("event: user", None)["user"] = {**said.info(), **said.details}
+                noted = self._note("event: user", None)
+                noted |= {"observation": query, "user": {**said.info(), **said.details}}
         self.queries.append(query)
         return query
 

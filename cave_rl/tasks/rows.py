@@ -35,7 +35,7 @@ class Row(TypedDict):
     """What a trainer is given of one task; an episode is a pure function of it.
 
     Attributes:
-        prompt: the chat before the model's first message.
+        prompt: the chat before the model's first message; what a user begins with is not in it.
         suite: where the task comes from.
         split, family, index: the arguments of `Suite.task`.
         seed: of the environment.

@@ -85,7 +85,7 @@ class LLMUser:
         flipped.append({"role": "user", "content": self.greeting})
         for line in dialogue.lines:
             own = line["role"] == "user"
-            text = line["content"] if own else line["content"].strip()[: dialogue.config.heard_chars] or _SILENCE
+            text = line["content"] if own else _heard(line["content"], dialogue.config.heard_chars)
             flipped.append({"role": "assistant" if own else "user", "content": text})
         return flipped
 
@@ -113,6 +113,11 @@ class LLMUser:
             if completion.text.strip():
                 return _said(completion, self.stops)
         raise UserFault(f"the user's endpoint: {config.model} wrote nothing, asked {_ATTEMPTS} times")
+
+
+def _heard(text: str, chars: int) -> str:
+    """What a model said, as a request can hold it: half of a surrogate pair it cannot."""
+    return text.encode("utf-8", "replace").decode().strip()[:chars] or _SILENCE
 
 
 def _body(dialogue: Dialogue, attempt: int) -> dict[str, Any]:

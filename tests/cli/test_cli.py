@@ -22,6 +22,7 @@ from cave_rl.tasks import registry
 from cave_rl.tasks.config import EpisodeConfig, PromptConfig
 from cave_rl.tasks.suite import Suite
 from cave_rl.tasks.task import NearMiss, Task, TaskError, Turn
+from tests.tasks.shop import SYSTEM
 
 
 def call(*arguments: str) -> Any:
@@ -144,6 +145,17 @@ def test_show_tells_how_it_is_judged(suite: Suite) -> None:
     for part in ("Double n.", "n = 2 * m", "n += 2", "n equals", "print('hello')", "Turn 2 of 2", "May change: n"):
         assert part in text
     assert "\x1b" not in text
+
+
+def test_show_tells_who_the_user_is_and_plays_it_by_its_script() -> None:
+    shown = told("show", "tests.tasks.shop:suite", "lamps", "--run")
+    (turn,) = shown["turns"]
+    assert (turn["query"], turn["user"][0], turn["user"][1]["system"]) == ("", "LLMUser", SYSTEM)
+    assert turn["gold"][:2] == [{"say": "How many?"}, "total = 3 * price"]
+    assert shown["run"]["solved"]
+    text = call("show", "tests.tasks.shop:suite", "lamps").stdout
+    for part in ("(what the user says first)", "User: LLMUser", SYSTEM[:40], "Says: How many?"):
+        assert part in text
 
 
 def test_show_finds_a_task_by_family_number_and_split(suite: Suite) -> None:

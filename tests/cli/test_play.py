@@ -16,6 +16,7 @@ from cave_rl.runtime.primitives import Function, Variable
 from cave_rl.tasks import registry
 from cave_rl.tasks.suite import Suite
 from cave_rl.tasks.task import Task, Turn
+from tests.tasks.shop import suite as shop_suite
 
 SOLVED = ["n = 2 * n", "", ":answer", ":answer it is 84"]
 
@@ -169,3 +170,13 @@ def test_a_task_that_is_not_there_is_told() -> None:
     result = play([], "duoble")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "did you mean 'double'?" in result.stderr
+
+
+def test_a_person_talks_with_the_tasks_user() -> None:
+    price = shop_suite.task("train", "lamps", 0).variables[0].value
+    typed = [":answer How many?", "total = 3 * price", "", f":answer That is {3 * price}."]
+    text = "".join(f"{each}\n" for each in typed)
+    result = CliRunner().invoke(cli.app, ["play", "tests.tasks.shop:suite", "lamps"], input=text, prog_name="cave-rl")
+    assert result.exit_code == 0, result.output
+    at = [result.stdout.index(part) for part in ("I want lamps.", "Three.", "Thanks!", "reward 1, solved")]
+    assert at == sorted(at)

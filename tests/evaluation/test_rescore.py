@@ -25,7 +25,9 @@ from cave_rl.tasks.episode import Episode
 from cave_rl.tasks.suite import Suite
 from cave_rl.tasks.task import Task, Turn
 from tests.clients.endpoint import serving
-from tests.tasks.shop import customer, shop
+from tests.tasks.shop import customer
+
+SHOP = "tests.tasks.shop:suite"
 
 
 class Made:
@@ -171,19 +173,10 @@ def test_ends_that_no_message_tells_are_kept(made: Made, tmp_path: Path, stop: s
     assert new[0]["scores"] == rows[0]["scores"] == [1.0]
 
 
-def test_users_say_again_what_they_said_and_no_endpoint_is_asked(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(registry, "_registered", {})
-    suite = registry.register(Suite("Shop-v0"))
-
-    @suite.family
-    def lamps(rng: random.Random) -> Task:
-        return shop(price=rng.randrange(10**6))
-
+def test_users_say_again_what_they_said_and_no_endpoint_is_asked(tmp_path: Path) -> None:
     with serving(customer) as (url, endpoint):
         user = {"url": url, "model": "scripted", "retries": 0, "max_messages": 9}
-        config, rows = ran(tmp_path, suites=["Shop-v0"], tasks=2, rollouts=1, env={"user": user})
+        config, rows = ran(tmp_path, suites=[SHOP], tasks=2, rollouts=1, env={"user": user})
     asked = len(endpoint.requests)
     assert [row["solved"] for row in rows] == [True, True]
     assert asked == 6

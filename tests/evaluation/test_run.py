@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from cave_rl.evaluation.config import EvalConfig
 from cave_rl.evaluation.directory import RunDirectory, load
 from cave_rl.evaluation.plan import Planned, plan
 from cave_rl.evaluation.players import player
@@ -23,7 +24,9 @@ from cave_rl.evaluation.run import Outage, carry_out
 from cave_rl.tasks.settings import ConfigError
 from tests.clients.endpoint import Body, Endpoint, Reply, Script, serving
 from tests.evaluation import scripted
+from tests.tasks.shop import customer
 
+SHOP = "tests.tasks.shop:suite"
 TIMES = ("seconds", "env_share", "env_ms")
 
 
@@ -277,6 +280,37 @@ def test_an_outage_stops_the_run_and_it_goes_on_where_it_was(tmp_path: Path) -> 
         assert len(endpoint.requests) - asked == 2 * (48 - len(scored)), "only what was missing or had failed"
     whole, _, _ = measured(tmp_path / "whole", scripted.model)
     assert without(found, "label") == without(whole, "label")
+
+
+def test_a_user_that_nobody_plays_stops_the_run_before_anything_is_played(tmp_path: Path) -> None:
+    config = EvalConfig.model_validate({"suites": [SHOP], "tasks": 2, "model": {"name": "gold"}})
+    with (
+        RunDirectory.create(tmp_path, config) as run,
+        pytest.raises(ConfigError, match=r"set user\.url and user\.model .*env\.user\.url="),
+    ):
+        carried(run)
+    assert rows_of(tmp_path) == {}
+
+
+def test_an_outage_of_the_user_is_no_failure_of_the_model(tmp_path: Path) -> None:
+    down = True
+
+    def script(path: str, body: Body, before: int) -> Reply:
+        return Reply("", status=503) if down else customer(path, body, before)
+
+    with serving(script) as (url, _):
+        user = {"url": url, "model": "scripted", "retries": 0}
+        given = {"suites": [SHOP], "tasks": 8, "concurrency": 2, "model": {"name": "gold"}, "env": {"user": user}}
+        config = EvalConfig.model_validate({**given, "endpoint": {"give_up_after": 4}})
+        with RunDirectory.create(tmp_path, config) as run, pytest.raises(Outage, match=r"in a row.*UserFault"):
+            carried(run)
+        assert {row["fault_type"] for row in rows_of(tmp_path).values()} == {"UserFault"}
+        assert {row["reward"] for row in rows_of(tmp_path).values()} == {None}
+        down = False
+        with RunDirectory.resume(tmp_path) as run:
+            found = carried(run)
+    assert (found["rollouts"], found["faults"], found["success"]["mean"]) == (8, 0, 1.0)
+    assert {row["users"]["messages"] for row in rows_of(tmp_path).values()} == {3}
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from cave_rl import NearMiss, Task, Turn, Variable, equals
+from cave_rl import NearMiss, Suite, Task, Turn, Variable, equals
 from cave_rl.rewards import said_contains
 from cave_rl.tasks import EpisodeConfig, LLMUser, Say, User, UserConfig
 from tests.clients.endpoint import Body, Endpoint, Reply, Script, serving
@@ -31,6 +32,15 @@ def shop(
         **given,
     )
     return Task([turn, *more], variables=[Variable("price", price), Variable("total", 0)])
+
+
+suite = Suite("Shop-v0")
+
+
+@suite.family
+def lamps(rng: random.Random) -> Task:
+    """As many tasks as there are prices."""
+    return shop(price=rng.randrange(100, 10**6))
 
 
 RIGHT = ("How many?", python("total = 3 * price"), "That is 21.")

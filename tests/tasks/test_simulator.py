@@ -139,6 +139,13 @@ def test_a_chat_too_long_for_the_simulator_is_no_fault_the_model_wrote_it(play: 
     assert (played.last.info["user"]["stop"], played.last.truncated, played.reward) == ("context", True, 0.0)
 
 
+def test_what_no_request_can_hold_is_replaced(play: PlayIt) -> None:
+    with simulated() as (config, endpoint):
+        played = play(shop(query="Lamps."), "a \ud800 lamp?", config=config)
+    assert "fault" not in played.last.info
+    assert endpoint.requests[0][1]["messages"][-1]["content"] == "a ? lamp?"
+
+
 def test_it_reads_only_so_much_of_one_message(play: PlayIt) -> None:
     with simulated(heard_chars=10) as (config, endpoint):
         play(shop(query="Lamps."), "x" * 1000, config=config)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import gymnasium
 import pytest
 
-from cave_rl import Task, Turn, Variable, equals
+from cave_rl import Hosted, Task, Turn, Variable, equals
+from cave_rl.evaluation.config import EvalConfig
 from cave_rl.rewards import said_contains
+from cave_rl.rollouts import play_messages, traces
+from cave_rl.rollouts.experts import expert
 from cave_rl.runtime import Pool, run
+from cave_rl.semantic.protocols import ProtocolName
 from cave_rl.tasks import (
     Dialogue,
     Episode,
@@ -20,13 +26,18 @@ from cave_rl.tasks import (
     ScriptedUser,
     TaskError,
     UserConfig,
+    static,
     validate,
 )
-from cave_rl.tasks.settings import ConfigError
+from cave_rl.tasks.expressing import Inexpressible
+from cave_rl.tasks.settings import ConfigError, override, parse
+from cave_rl.tasks.static import StaticError
 from tests.conftest import Play, python
+from tests.tasks.lamp import Lamp
 from tests.tasks.shop import RIGHT, SCRIPT, SCRIPTED, SYSTEM, USER, shop
 
 PlayIt = Callable[..., Play]
+LAMP_USER = ScriptedUser(["Dim the lamp.", "Half.", "Thanks.", "###STOP###"])
 
 
 def test_what_is_said_goes_to_the_user_until_the_user_ends_the_turn(play: PlayIt) -> None:
@@ -204,3 +215,53 @@ def test_stop_tokens_are_taken_out_of_what_is_said() -> None:
     said = Said.read("Bye. ###TRANSFER###", USER.stops)
     assert (said.text, said.over, said.stop) == ("Bye.", True, "###TRANSFER###")
     assert Said.read("No ###STOP sign", USER.stops).over is False
+
+
+@pytest.mark.parametrize("protocol", ["cave", "codeact", "json"])
+def test_gold_is_played_in_every_protocol(pool: Pool, protocol: ProtocolName) -> None:
+    def asks(state: Any, said: Any) -> None:
+        assert state.lamp.level == 50, "level"
+        assert any("half" in each for each in said), "said"
+
+    turn = Turn(
+        "", asks, changes=["lamp"], gold=[Say("How bright?"), "lamp.dim(50)", Say("It is at half.")], user=LAMP_USER
+    )
+    task = Task([turn], hosted=[Hosted(Lamp())])
+    episode = Episode(task, pool=pool, config=EpisodeConfig(protocol=protocol))
+    (rollout,) = play_messages([episode], expert(protocol))
+    episode.close()
+    assert (rollout.fault, rollout.reward) == (None, 1.0), rollout.verdicts
+    assert traces.record(rollout)["users"]["messages"] == 3
+
+
+def test_without_live_objects_a_user_cannot_be_told_variables(pool: Pool) -> None:
+    with pytest.raises(Inexpressible, match="answers go to a user"):
+        run(Episode(shop(), pool=pool, config=SCRIPTED.but(protocol="json")).express_steps())
+
+
+def test_a_file_cannot_hold_a_user(tmp_path: Path) -> None:
+    with pytest.raises(StaticError, match="user: a file cannot hold it"):
+        static.dump([shop()], tmp_path / "shop.jsonl")
+
+
+def test_an_environment_of_gymnasium_has_the_user_in_its_observations() -> None:
+    env = gymnasium.make("cave_rl/Task-v0", task=shop(), config=SCRIPTED)
+    observation, _ = env.reset(seed=0)
+    assert observation.endswith("I want lamps.")
+    observation, reward, terminated, _, info = env.step(RIGHT[0])
+    assert (observation, reward, terminated, info["outcome"]) == ("Three.", 0.0, False, "said")
+    env.step(RIGHT[1])
+    _, reward, terminated, _, info = env.step(RIGHT[2])
+    env.close()
+    assert (reward, terminated, info["solved"]) == (1.0, True, True)
+
+
+def test_a_configuration_file_sets_who_plays_it() -> None:
+    data: dict[str, Any] = {"suites": ["Types-v0"], "model": {"name": "gold"}}
+    override(data, "env.user.url=http://127.0.0.1:8000/v1")
+    override(data, "env.user.model=smol")
+    user = parse(EvalConfig, data).env.user
+    assert (user.url, user.model) == ("http://127.0.0.1:8000/v1", "smol")
+    override(data, "env.user.modle=smol")
+    with pytest.raises(ConfigError, match=r"modle.*model"):
+        parse(EvalConfig, data)

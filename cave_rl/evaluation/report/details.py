@@ -105,13 +105,19 @@ def _step(entry: dict[str, Any], event: bool, messages: list[dict[str, Any]], at
     message = _content(messages[at]) if at is not None and 0 <= at < len(messages) else None
     return {
         "turn": _count(entry.get("turn")),
-        "name": "host event" if event else f"step {entry['step']}" if "step" in entry else "step",
-        "outcome": _text(entry.get("outcome")).removeprefix("event:").strip(),
+        "name": _name(entry, event),
+        "outcome": "" if "user" in entry and event else _text(entry.get("outcome")).removeprefix("event:").strip(),
         "message": segments(message, code) if message is not None else [["code", code]] if code else [],
         "observation": _observation(entry, messages, at),
         "facts": [[key, value] for key, value in known if value],
         "more": [[key, _json(value)] for key, value in entry.items() if key not in _SHOWN_OF_STEP and value],
     }
+
+
+def _name(entry: dict[str, Any], event: bool) -> str:
+    if event:
+        return "the user begins" if "user" in entry else "host event"
+    return f"step {entry['step']}" if "step" in entry else "step"
 
 
 def _state(diff: object) -> str:

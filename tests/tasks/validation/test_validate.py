@@ -407,7 +407,7 @@ def test_rules_of_the_episode_bind_gold_too(check: Check) -> None:
 
 def test_every_check_is_told_of() -> None:
     tested = {"generator", "fault", "gold", "idle", "near_miss", "left_out", "hack", "repeat", "names", "opaque",
-              "answer_only", "prompt_size", "observation_size", "leak"}  # fmt: skip
+              "answer_only", "prompt_size", "observation_size", "leak", "user"}  # fmt: skip
     assert CHECKS.keys() == tested
 
 

@@ -43,7 +43,7 @@ function showTurn(turn, turns) {
 }
 
 function showStep(step) {
-  const parts = [el("h5", null, step.name, step.outcome ? [": ", el("span", { class: `outcome ${step.outcome === "ok" || step.outcome === "answered" ? "fine" : "bad"}` }, step.outcome)] : [])];
+  const parts = [el("h5", null, step.name, step.outcome ? [": ", el("span", { class: `outcome ${["ok", "answered", "said"].includes(step.outcome) ? "fine" : "bad"}` }, step.outcome)] : [])];
   if (step.message.length) parts.push(el("p", { class: "role" }, "the model"), el("pre", { class: "said" }, step.message.map(segment)));
   if (step.observation) parts.push(el("p", { class: "role" }, "observation"), el("pre", null, step.observation));
   if (step.facts.length) parts.push(facts(step.facts));
