@@ -15,14 +15,15 @@ help:  ## Show what can be made.
 
 # torch goes first, alone, so that no later package chooses its build. On Linux the default index gives the CUDA build;
 # for the much smaller CPU build: make TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu" ...
-# bfcl-eval goes last, alone: what it declares beside mpmath is for its model handlers, and would undo what stands before.
+# bfcl-eval and inspect-evals go last, alone: what they declare beside mpmath and toml is for their model handlers, and
+# would undo what stands before.
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "cave-rl needs Python 3.11 or newer: make PYTHON=python3.11 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet $(TORCH)
 	$(BIN)/python -m pip install --quiet --editable '.[train,dev]'
-	$(BIN)/python -m pip install --quiet --no-deps bfcl-eval==2026.3.23 mpmath==1.3.0
+	$(BIN)/python -m pip install --quiet --no-deps bfcl-eval==2026.3.23 mpmath==1.3.0 inspect-evals==0.26.0 toml==0.10.2
 	touch $@
 
 install: $(VENV)/.ready  ## Make the virtual environment with everything for training and development.
@@ -31,7 +32,7 @@ quickstart: install  ## A real model learns in the environment: before/after tab
 	$(BIN)/cave-rl train configs/quickstart.yaml
 
 test: install lint types  ## Everything: lint, types, tests, README and docs snippets, one real GRPO step.
-	OMP_NUM_THREADS=1 CAVE_RL_EXPECT_BFCL=1 $(BIN)/python -m pytest -m 'not slow and not gpu and not vllm' $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 CAVE_RL_EXPECT_BFCL=1 CAVE_RL_EXPECT_TAU2=1 $(BIN)/python -m pytest -m 'not slow and not gpu and not vllm' $(PYTEST_ARGS)
 
 lint: install  ## Style.
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""Plays BFCL's tasks in this process: by what runs in a World and in a judge, without their processes.
+"""Plays other people's tasks in this process: by what runs in a World and in a judge, without their processes.
 
 It takes a few milliseconds a dialogue, where an episode takes processes.
 """
@@ -23,7 +23,7 @@ MOST = Limits().claim_bytes
 
 
 class Here:
-    """One dialogue being played."""
+    """One task being played."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -33,8 +33,8 @@ class Here:
         self._turns: list[list[Call]] = []
         self.scope: dict[str, Any] = {target: self._function(target) for target in task.preparation.targets}
 
-    def turn(self, cell: str) -> dict[str, Any]:
-        """Runs a cell as a turn, and tells what is told of it."""
+    def turn(self, cell: str, answer: str = "") -> dict[str, Any]:
+        """Runs a cell as a turn, with what is answered after it, and tells what is told of it."""
         index = len(self._turns)
         self._turns.append([])
         withheld = self.task.withheld(index)
@@ -45,8 +45,9 @@ class Here:
         claims = self._hosting.handle(frames.CLAIM, {"names": sorted(assertion.reads), "most": MOST}, [])
         state = State(claims, lambda claim: decode(claim, self._classes))
         *earlier, calls = self._turns
-        (verdict,) = assertion.check(Evidence(state, calls=calls, earlier=earlier))
-        return {"passed": verdict.passed, **(verdict.told or {})["bfcl"]}
+        (verdict,) = assertion.check(Evidence(state, answer=answer, calls=calls, earlier=earlier))
+        (told,) = (verdict.told or {}).values()
+        return {"passed": verdict.passed, **told}
 
     def _function(self, target: str) -> Callable[..., Any]:
         def called(*arguments: Any, **keywords: Any) -> Any:

@@ -144,9 +144,15 @@ class Turn:
 
     @property
     def gold_answer(self) -> str:
-        """What is said after the gold cells: what the assertions want to read, if they want anything."""
-        wanted = (AnswerContains, SaidContains)
-        return "; ".join(each.text for each in self.assertions if isinstance(each, wanted)) or "Done."
+        """What is said after the gold cells: what the assertions want to read, if they want anything.
+
+        An assertion that reads what is said in a way of its own says so by a `gold_answer`.
+        """
+        texts = (
+            each.text if isinstance(each, (AnswerContains, SaidContains)) else getattr(each, "gold_answer", "")
+            for each in self.assertions
+        )
+        return "; ".join(filter(None, texts)) or "Done."
 
     @property
     def _actions(self) -> tuple[str | Say, ...]:

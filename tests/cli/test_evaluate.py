@@ -28,8 +28,7 @@ def call(*arguments: object) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def _registered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)  # where outputs/ goes
+def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_registered", {"Tiny-v0": tiny.suite})
 
 

@@ -1,0 +1,9 @@
+"""The airline desk, where tau2 is installed."""
+
+from __future__ import annotations
+
+from cave_rl.suites.third_party.tau2.world.backend import is_installed
+from cave_rl.suites.third_party.tau2.world.desk import desk_of
+
+if is_installed():
+    Airline = desk_of("airline", "Airline", __name__)
