@@ -34,6 +34,7 @@ from tests.training import tiny
 from tests.training.serving import Model, serving
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -54,7 +55,7 @@ def told(config: TrainConfig) -> list[tuple[Any, ...]]:
     return [(row["train_step"], row["task"], row["seed"], row["messages"]) for row in rows(config)]
 
 
-def until(happens: Callable[[], Any], within: float = 120.0) -> None:
+def until(happens: Callable[[], Any], within: float = 280.0) -> None:
     end = time.monotonic() + within
     while not happens():
         assert time.monotonic() < end, "it did not happen"
@@ -122,8 +123,8 @@ def test_a_trainer_that_is_killed_leaves_nothing_and_goes_on_with_the_same_data(
         process.kill()
         assert process.wait() == -signal.SIGKILL
     assert len(family) >= 4, "the trainer, a Base, templates and runtimes, a judge"
-    assert settled(lambda: belonging(home), []) == []
-    assert settled(lambda: os.listdir(home), []) == []
+    assert settled(lambda: belonging(home), [], within=60) == []
+    assert settled(lambda: os.listdir(home), [], within=60) == []
     assert 3 <= len(rows(config, "metrics")) < 8
     run.train(config, quiet())
     run.train(whole, quiet())
@@ -146,7 +147,7 @@ def test_a_trainer_that_is_killed_leaves_no_weights_for_its_server(tmp_path: Pat
             until(lambda: (in_a_step(config) and any(share.rglob("*.safetensors"))) or process.poll() is not None)
             assert process.poll() is None
             process.kill()
-    assert settled(lambda: os.listdir(share), []) == []
+    assert settled(lambda: os.listdir(share), [], within=60) == []
 
 
 @pytest.mark.slow
@@ -157,7 +158,7 @@ def test_an_evaluation_that_is_killed_with_its_trainer_is_measured_as_it_would_h
     with training(config, tmp_path / "tmp") as process:
         until(lambda: rows(config, "before") or process.poll() is not None)
         process.kill()
-    assert settled(lambda: belonging(tmp_path / "tmp"), []) == []
+    assert settled(lambda: belonging(tmp_path / "tmp"), [], within=60) == []
     run.train(config, quiet())
     run.train(whole, quiet())
     for side in ("before", "after"):
@@ -235,7 +236,7 @@ def test_training_goes_on_whatever_process_of_an_episode_is_killed(
     for step in (3, 5, 7):
         assert any(faults[step]), (step, faults[step])
         assert all(row["reward"] is None for row in rows(config)[8 * step : 8 * step + 8] if row["fault"])
-    assert settled(lambda: [pid for pid in descendants(os.getpid()) if pid in killed.values()], []) == []
+    assert settled(lambda: [pid for pid in descendants(os.getpid()) if pid in killed.values()], [], within=60) == []
 
 
 # the server

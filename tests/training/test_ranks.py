@@ -18,6 +18,7 @@ from tests.training.serving import Model, serving
 ROOT = Path(__file__).parents[2]
 WAYS = ("served", "own", "collective")
 WORLD = 2
+pytestmark = pytest.mark.timeout(900)  # of what is shared, by whichever test is the first
 
 
 def port() -> int:
@@ -43,7 +44,7 @@ def train(output: Path, url: str) -> None:
     ]
     try:
         for process in processes:
-            process.wait(timeout=600)
+            process.wait(timeout=400)
     finally:
         for process in processes:
             process.kill()
@@ -67,7 +68,6 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[list[dict[
     return {way: [traces.read(directory / world / way / "traces.jsonl") for world in ("one", "two")] for way in WAYS}
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("way", WAYS)
 def test_two_ranks_give_what_one_gives(found: dict[str, list[list[dict[str, Any]]]], way: str) -> None:
     one, two = ([(row["task"], row["messages"], row["reward"]) for row in rows] for rows in found[way])

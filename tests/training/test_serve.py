@@ -159,7 +159,7 @@ def test_what_a_server_has_started_ends_with_it(tmp_path: Path, killed: bool) ->
         process.wait()
     assert alive(engine)
     serve.end(process)
-    assert settled(lambda: alive(engine), False) is False
+    assert settled(lambda: alive(engine), False, within=60) is False
 
 
 HOST = """
@@ -179,7 +179,7 @@ def test_a_server_ends_with_who_started_it_even_where_that_is_killed(tmp_path: P
         pids = [int(host.stdout.readline()), int(file.read_text())]
         assert all(map(alive, pids))
         host.kill()
-    assert settled(lambda: list(map(alive, pids)), [False, False]) == [False, False]
+    assert settled(lambda: list(map(alive, pids)), [False, False], within=60) == [False, False]
 
 
 def alive(pid: int) -> bool:

@@ -122,7 +122,7 @@ def test_a_server_that_is_killed_leaves_nothing_and_the_run_goes_on_with_the_nex
         killer.join()
         assert process.wait() == -signal.SIGKILL
         serve.end(process)  # as `cave-rl serve-model` does when its server has ended
-        assert settled(lambda: [pid for pid in family if Path(f"/proc/{pid}").exists()], [], within=30) == []
+        assert settled(lambda: [pid for pid in family if Path(f"/proc/{pid}").exists()], [], within=60) == []
         assert [path for path in shared if Path(path).exists()] == []
     finally:
         serve.end(process)
