@@ -71,9 +71,10 @@ def test_runs_are_compared_and_their_costs_told(file: Path, tmp_path: Path, caps
     registry.register(tiny.suite)
     output = tmp_path / "out"
     arguments = ["--config", str(file), "--steps", "1", "--seeds", "0", "--output", str(output)]
+    arguments += ["--credits", "episode,branch"]
     main(arguments)
     told = (output / "results.md").read_text()
-    for name in ("episode", "turn", "branch"):
+    for name in ("episode", "branch"):
         assert f"| {name}-seed0 | test | " in told, "success before and after"
         assert json.loads((output / f"{name}-seed0" / "cost.json").read_text())["samples_per_s"] > 0
     assert "| run | samples/s | environment's share | peak GPU memory | peak RSS |" in told

@@ -232,7 +232,10 @@ def messages(config: TrainConfig) -> list[Any]:
     return [row["messages"] for row in lines(Path(config.output) / "traces.jsonl")]
 
 
-@pytest.mark.parametrize("given", [{}, {"model__lora": None}], ids=["lora", "weights"])
+@pytest.mark.parametrize(
+    "given",
+    [pytest.param({}, id="lora"), pytest.param({"model__lora": None}, id="weights", marks=pytest.mark.slow)],
+)
 def test_where_a_server_generates_it_measures_too_by_the_weights_of_the_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
 ) -> None:

@@ -182,7 +182,7 @@ def victims(episode: Episode, pool: Pool) -> dict[str, int]:
     return {"runtime": runtime, "template": template, "base": parent(template), "judges": judges[0] if judges else 0}
 
 
-@pytest.mark.parametrize("style", ["together", "streamed"])
+@pytest.mark.parametrize("style", ["together", pytest.param("streamed", marks=pytest.mark.slow)])
 def test_training_goes_on_whatever_process_of_an_episode_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, style: str
 ) -> None:

@@ -125,10 +125,11 @@ def started_again(model: Model) -> None:
     model.version = None
 
 
-BOTH = pytest.mark.parametrize("given", [{}, {"model__lora": None}], ids=["lora", "weights"])
+LORA: dict[str, Any] = {}
+WEIGHTS: dict[str, Any] = {"model__lora": None}
 
 
-@BOTH
+@pytest.mark.parametrize("given", [LORA, pytest.param(WEIGHTS, marks=pytest.mark.slow)], ids=["lora", "weights"])
 def test_a_server_that_is_started_again_between_two_steps_is_given_their_weights(
     pool: Pool, tmp_path: Path, given: dict[str, Any]
 ) -> None:
@@ -152,7 +153,7 @@ def test_a_server_that_is_started_again_between_two_steps_is_given_their_weights
     assert max(entry[LARGEST] for entry in log) < 2e-4
 
 
-@BOTH
+@pytest.mark.parametrize("given", [pytest.param(LORA, marks=pytest.mark.slow), WEIGHTS], ids=["lora", "weights"])
 def test_one_that_is_started_again_in_the_middle_of_a_step_ends_the_run(
     pool: Pool, tmp_path: Path, given: dict[str, Any]
 ) -> None:
