@@ -18,7 +18,7 @@ MAY = {
     "runtime": {"confinement"},
     "semantic": {"runtime"},
     "rewards": {"runtime", "confinement"},
-    "tasks": LOW | {"clients"},
+    "tasks": LOW,
     "envs": LOW,
     "suites": {"runtime", "rewards", "tasks", "clients"},
     "rollouts": LOW | {"envs", "clients"},

@@ -11,7 +11,6 @@ from cave_rl.tasks.episode import Episode, StepResult
 from cave_rl.tasks.mixture import Mixture
 from cave_rl.tasks.registry import find, names, register
 from cave_rl.tasks.rows import Row, draw_rows, task_of
-from cave_rl.tasks.simulator import LLMUser
 from cave_rl.tasks.suite import SPLITS, Family, Split, Suite, SuiteError, split_of
 from cave_rl.tasks.task import NearMiss, Task, TaskError, Turn
 from cave_rl.tasks.user import Dialogue, Said, Say, ScriptedUser, User, UserFault
@@ -25,7 +24,6 @@ __all__ = [
     "Episode",
     "EpisodeConfig",
     "Family",
-    "LLMUser",
     "Mixture",
     "NearMiss",
     "PromptConfig",

@@ -80,7 +80,7 @@ class RulesConfig(BaseModel):
 
 
 class UserConfig(BaseModel):
-    """Who plays the users of tasks that have one, and within which bounds. See `cave_rl.tasks.simulator`."""
+    """Who plays the users of tasks that have one, and within which bounds. See `cave_rl.suites.simulator`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from cave_rl import NearMiss, Suite, Task, Turn, Variable, equals
 from cave_rl.rewards import said_contains
-from cave_rl.tasks import EpisodeConfig, LLMUser, Say, User, UserConfig
+from cave_rl.suites.simulator import LLMUser
+from cave_rl.tasks import EpisodeConfig, Say, User, UserConfig
 from tests.clients.endpoint import Body, Endpoint, Reply, Script, serving
 from tests.conftest import python
 

@@ -16,11 +16,11 @@ from cave_rl.rollouts import play_messages, traces
 from cave_rl.rollouts.experts import expert
 from cave_rl.runtime import Pool, run
 from cave_rl.semantic.protocols import ProtocolName
+from cave_rl.suites.simulator import LLMUser
 from cave_rl.tasks import (
     Dialogue,
     Episode,
     EpisodeConfig,
-    LLMUser,
     Said,
     Say,
     ScriptedUser,

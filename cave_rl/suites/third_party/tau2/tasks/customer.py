@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from cave_rl.runtime.drive import Steps
+from cave_rl.suites.simulator import LLMUser
 from cave_rl.suites.third_party.tau2.tasks.data import Scenario
 from cave_rl.suites.third_party.tau2.world.backend import backend
 from cave_rl.tasks.config import UserConfig
-from cave_rl.tasks.simulator import LLMUser
 from cave_rl.tasks.user import Dialogue, Said
 
 PREFACE = """\

@@ -17,7 +17,6 @@ from cave_rl.clients.errors import ContextOverflow, ProviderError
 from cave_rl.clients.openai import Client, Completion
 from cave_rl.runtime.aside import aside_steps
 from cave_rl.runtime.drive import Steps
-from cave_rl.semantic.prompt import Message
 from cave_rl.tasks.config import UserConfig
 from cave_rl.tasks.settings import ConfigError
 from cave_rl.tasks.user import STOPS, Dialogue, Said, ScriptedUser, UserFault
@@ -79,9 +78,9 @@ class LLMUser:
                 f"(env.user.url=http://127.0.0.1:8000/v1 env.user.model=NAME on a command line){other}"
             )
 
-    def messages(self, dialogue: Dialogue) -> list[Message]:
+    def messages(self, dialogue: Dialogue) -> list[dict[str, str]]:
         """The chat as the simulator is given it."""
-        flipped: list[Message] = [{"role": "system", "content": self.system}]
+        flipped: list[dict[str, str]] = [{"role": "system", "content": self.system}]
         flipped.append({"role": "user", "content": self.greeting})
         for line in dialogue.lines:
             own = line["role"] == "user"

@@ -10,7 +10,8 @@ import pytest
 
 from cave_rl.runtime import Pool, run, run_all
 from cave_rl.runtime.drive import Steps
-from cave_rl.tasks import Dialogue, Episode, EpisodeConfig, LLMUser, StepResult, UserConfig
+from cave_rl.suites.simulator import LLMUser
+from cave_rl.tasks import Dialogue, Episode, EpisodeConfig, StepResult, UserConfig
 from cave_rl.tasks.settings import ConfigError
 from tests.clients.endpoint import Body, Reply, Script
 from tests.conftest import Play, python
