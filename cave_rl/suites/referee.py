@@ -48,8 +48,7 @@ class LLMReferee:
 
     def evidence(self, hearing: Hearing) -> dict[str, Any]:
         """What it is shown, as plain data."""
-        heard = hearing.config.heard_chars
-        return {"conversation": [{**line, "content": line["content"][:heard]} for line in hearing.lines]}
+        return {"conversation": [dict(line) for line in hearing.lines]}
 
     def told(self, told: Mapping[str, Any], opinion: Opinion) -> Mapping[str, Any]:
         """What the Judge's verdicts tell, as it was."""
@@ -71,11 +70,13 @@ class LLMReferee:
 
     async def _ask(self, hearing: Hearing) -> Opinion:
         config, messages, why = hearing.config, self.messages(hearing), ""
+        if any(len(line["content"]) > config.heard_chars for line in hearing.lines if line["role"] == "assistant"):
+            return self._too_long()  # what is cut off could take back what is shown
         for attempt in range(_ATTEMPTS):
             try:
                 completion = await client_of(config).chat(messages, **body_of(config, hearing.seed, attempt))
             except ContextOverflow:  # by what the model under test wrote: no fault of ours
-                return Opinion(tuple(Finding(each, False, "it is too long to be judged") for each in self.statements))
+                return self._too_long()
             except ProviderError as error:
                 raise RefereeFault(f"the judge's endpoint: {type(error).__name__}: {error}") from error
             try:
@@ -89,6 +90,9 @@ class LLMReferee:
         raise RefereeFault(
             f"the judge's endpoint: {config.model} gave no verdict, asked {_ATTEMPTS} times; the last: {why}"
         )
+
+    def _too_long(self) -> Opinion:
+        return Opinion(tuple(Finding(each, False, "it is too long to be judged") for each in self.statements))
 
 
 def read(text: str, statements: Sequence[str]) -> tuple[Finding, ...]:

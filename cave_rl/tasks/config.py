@@ -122,6 +122,9 @@ class JudgeConfig(_Endpoint):
     """
 
     max_tokens: int = Field(2048, ge=1, description="most tokens of an opinion")
+    heard_chars: int = Field(
+        8000, ge=1, description="the longest message that is judged: where one is longer nothing is met"
+    )
     key_env: str = Field("CAVE_RL_JUDGE_API_KEY", description="the environment variable that holds the key")
 
     @property

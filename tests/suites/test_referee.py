@@ -133,6 +133,14 @@ def test_what_is_too_long_for_the_judge_is_not_met_since_the_model_wrote_it(play
     assert (played.reward, played.last.info["opinion"]["met"]) == (0.0, False)
 
 
+def test_a_message_is_judged_whole_or_not_at_all(play: PlayIt) -> None:
+    with judged(says(entry(TOLD), entry(POLITE)), heard_chars=20) as (config, endpoint):
+        assert play(task(), RIGHT[0], "21, please.", config=config).reward == 1.0
+        played = play(task(), RIGHT[0], "21, please." + " " * 20 + "Or 22.", config=config)
+    assert (played.reward, played.last.info["opinion"]["findings"][0]["met"]) == (0.0, False)
+    assert len(endpoint.requests) == 1
+
+
 def test_without_an_endpoint_the_judge_alone_decides(play: PlayIt) -> None:
     played = play(task(), *RIGHT, config=SCRIPTED)
     assert (played.reward, list(played.verdicts)) == (1.0, ["total equals", "price unchanged"])

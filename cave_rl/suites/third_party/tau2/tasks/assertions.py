@@ -14,7 +14,7 @@ SYSTEM = """\
 You judge a conversation between a customer service agent and a customer. You are given one JSON object:
 
 - `conversation`: what was said, in order; the role `assistant` is the agent, `user` the customer.
-- `calls`: the tools that the agent called, each with its arguments.
+- `calls`: the tools that the agent called, each with its arguments; `callsLeftOut` counts those that are not shown.
 - `expectedOutcomes`: statements of what should have come of it.
 
 Decide of each expected outcome on its own whether the conversation meets it. What the agent did not say was not said, \
@@ -41,10 +41,9 @@ class Assertions(LLMReferee):
     def evidence(self, hearing: Hearing) -> dict[str, Any]:
         """What was said, and what was called."""
         shown = LLMReferee.evidence(self, hearing)
-        first = shown["conversation"][0]
-        whole = hearing.lines[0]["content"].removeprefix(self.preface)
-        first["content"] = whole[: hearing.config.heard_chars]
-        return {**shown, "calls": hearing.told["tau2"]["calls"]}
+        first, told = shown["conversation"][0], hearing.told["tau2"]
+        first["content"] = first["content"].removeprefix(self.preface)
+        return {**shown, "calls": told["calls"], "callsLeftOut": told.get("calls_left_out", 0)}
 
     def told(self, told: Mapping[str, Any], opinion: Opinion) -> Mapping[str, Any]:
         """`info["tau2"]` with the part that was left to a model."""
