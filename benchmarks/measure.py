@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import resource
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -141,6 +142,12 @@ def machine() -> dict[str, object]:
         "memory_mb": memory,
         "kernel": f"{system.sysname} {system.release}",
     }
+
+
+def cpu_s() -> float:
+    """CPU seconds of this process, and of all its descendants that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def load() -> float:

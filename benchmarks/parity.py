@@ -32,8 +32,8 @@ from rich.table import Table
 from benchmarks.bfcl.comparing import Parity, compare, table
 from benchmarks.bfcl.playing import JUDGES, Play, in_episodes, in_process
 from benchmarks.bfcl.subjects import MULTI, SINGLE, subject
-from benchmarks.bfcl.throughput import cost, cpu_s
-from benchmarks.measure import CORES, load
+from benchmarks.bfcl.throughput import cost
+from benchmarks.measure import CORES, cpu_s, load
 from cave_rl.runtime import Pool
 
 GROUPS = {"multi": MULTI, "single": SINGLE}

@@ -1,10 +1,14 @@
 """Agreement with tau2's evaluator: the same runs, judged by us and by it.
 
     python -m benchmarks.tau2_parity [--here] [--domains retail,airline] [--first 20] [--json FILE] [--markdown FILE]
+    python -m benchmarks.tau2_parity --throughput 20
 
 The answers of each task of a domain's splits, and ways to get them wrong, are played as a cell in the real environment.
 What our verdict says of the live desk is compared with what the port's own scorer says, in this process, of the calls
 that were recorded. With `--here` the cells run in this process as well, by the code of World and judge.
+
+With `--throughput` only answers are played, and CPU seconds told: ours of all processes, from a task's set-up to its
+verdict, and those of the port's scorer.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.here import Here
+from benchmarks.measure import cpu_s, load
 from benchmarks.tau2_peer import scored
 from cave_rl.rollouts import play_messages
 from cave_rl.runtime import Pool
@@ -215,6 +220,33 @@ def parity(domain: Domain, ids: Sequence[str], play: Play) -> Parity:
     return found
 
 
+def costs(domain: Domain, count: int) -> str:
+    """What scored answers of so many tasks cost, and what the port's scorer does."""
+    suite, known, base = Tickets(domain), scenarios(domain), splits(domain)["base"]
+    ids = base[:: max(1, len(base) // count)][:count]
+    gold = [(suite.scenario(each), next(runs(known[each], ()))) for each in ids]
+    start_s, _ = _played(gold[:1])
+    whole_s, (_, *outcomes) = _played([gold[0], *gold])
+    before = cpu_s()
+    for each, (_, run), outcome in zip(ids, gold, outcomes, strict=True):
+        scored(domain, each, outcome.told["calls"], run.answer)
+    ours, peer = ((whole_s - start_s) / len(ids), (cpu_s() - before) / len(ids))
+    solved = sum(each.reward == 1.0 for each in outcomes)
+    return (
+        f"{domain}: {solved} of {len(ids)} solved, {1 / ours:.1f} episodes/s a core ({1000 * ours:.0f} ms of CPU each; "
+        f"the port's scorer {1000 * peer:.0f} ms); load {load()}"
+    )
+
+
+def _played(tasks: Sequence[tuple[Task, Run]]) -> tuple[float, list[Outcome]]:
+    """CPU seconds from the first process of a pool until its last has ended, and what came of the runs."""
+    before = cpu_s()
+    with Pool(templates=4) as pool:
+        play = in_episodes(pool)
+        outcomes = [each for task, run in tasks for each in play(task, [run])]
+    return cpu_s() - before, outcomes
+
+
 def _differing(outcome: Outcome, peer: bool) -> Iterator[str]:
     if not outcome.told:
         yield f"it has no verdict: {outcome.why}"
@@ -248,11 +280,16 @@ def main(
     domains: Annotated[str, typer.Option(help="Which, with commas between.")] = ",".join(DOMAINS),
     without_processes: Annotated[bool, typer.Option("--here", help="Run the cells in this process.")] = False,
     first: Annotated[int | None, typer.Option(help="Only so many tasks of each.")] = None,
+    throughput: Annotated[int, typer.Option(help="Instead measure what the answers of so many tasks cost.")] = 0,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all counts there.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the table there.")] = None,
 ) -> None:
     """Plays tau2's tasks in all ways, and compares the verdicts. Fails if any differs."""
     console = Console()
+    if throughput:
+        for name in domains.split(","):
+            console.print(costs(name, throughput), highlight=False, soft_wrap=True)  # type: ignore[arg-type]
+        return
     found: dict[Domain, Parity] = {}
     with Pool() as pool:
         play = in_process if without_processes else in_episodes(pool)

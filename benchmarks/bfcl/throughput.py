@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.bfcl.playing import JUDGES, Outcome, in_episodes
 from benchmarks.bfcl.subjects import Subject
+from benchmarks.measure import cpu_s
 from benchmarks.mutations import Turns
 from cave_rl.runtime import Pool
 from cave_rl.tasks import Task
@@ -60,9 +60,3 @@ def _played(batches: Sequence[Sequence[Run]]) -> tuple[float, list[Outcome]]:
         play = in_episodes(pool)
         outcomes = [each for batch in batches for each in play(batch)]
     return cpu_s() - before, outcomes
-
-
-def cpu_s() -> float:
-    """CPU seconds of this process, and of all its descendants that have ended."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(each.ru_utime + each.ru_stime for each in used)

@@ -8,7 +8,7 @@ import zlib
 
 import pytest
 
-from benchmarks.tau2_parity import in_episodes, in_process, is_write, parity, runs, table
+from benchmarks.tau2_parity import costs, in_episodes, in_process, is_write, parity, runs, table
 from cave_rl.runtime import Pool
 from cave_rl.suites.third_party.tau2.tasks.data import Action, Scenario, scenarios, splits
 from cave_rl.suites.third_party.tau2.world.backend import INSTALL, Domain
@@ -70,3 +70,9 @@ def test_verdicts_are_the_same_in_episodes(pool: Pool) -> None:
         found = parity(domain, ids, in_episodes(pool))
         assert found.disagreements == []
         assert found.kinds == parity(domain, ids, in_process).kinds
+
+
+@pytest.mark.usefixtures("installed")
+def test_answers_are_solved_while_their_cost_is_measured() -> None:
+    told = costs("telecom", 1)
+    assert told.startswith("telecom: 1 of 1 solved, ")

@@ -341,12 +341,13 @@ def ring(*a): raise Alarm
 signal.signal(signal.SIGALRM, ring)
 rung = 0
 for n in range(40):
-    signal.setitimer(signal.ITIMER_REAL, 0.0003 + n * 0.0001)
     big = str(n) * 40_000
     try:
-        for _ in range(20): assert bank.store(n) == n and bank.store(big) == big
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.0003 + n * 0.0001)
+            for _ in range(20): assert bank.store(n) == n and bank.store(big) == big
+        finally: signal.setitimer(signal.ITIMER_REAL, 0)
     except Alarm: rung += 1
-    finally: signal.setitimer(signal.ITIMER_REAL, 0)
     assert bank.store([big, n]) == [big, n]
 rung
 """
