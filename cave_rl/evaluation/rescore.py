@@ -1,10 +1,9 @@
 """Scores a run again without its model: the recorded messages are played in fresh runtimes, by today's assertions.
 
 What a runtime holds is a function of its task, its seed and the cells that ran in it. So the recorded messages bring it
-back, and the recorded digests of the state tell, step by step, whether it is the same. Users say what they said: no
-endpoint is asked. Where it is not the same (a cell that
-read the clock, a library of another version, a changed set-up) the episode is told as a mismatch, and its new score
-stands apart.
+back, and the recorded digests of the state tell, step by step, whether it is the same. Users say what they said,
+and referees keep their opinions: no endpoint is asked. Where it is not the same (a cell that read the clock, a library
+of another version, a changed set-up) the episode is told as a mismatch, and its new score stands apart.
 """
 
 from __future__ import annotations
@@ -26,6 +25,7 @@ from cave_rl.runtime.pool import Pool
 from cave_rl.tasks import registry
 from cave_rl.tasks.config import UserConfig
 from cave_rl.tasks.episode import Episode
+from cave_rl.tasks.referee import Hearing, Opinion, Opinions, RefereeFault
 from cave_rl.tasks.suite import SuiteError
 from cave_rl.tasks.user import Dialogue, Said
 
@@ -86,6 +86,19 @@ class RecordedUser:
         return self.lines.get((dialogue.turn, dialogue.number), Said("", over=True, stop="recorded"))
 
 
+def recorded_opinions(row: Row) -> Opinions:
+    """What the referees of a recorded episode said."""
+    found = {step["turn"]: Opinion.of(step["opinion"]) for step in row["steps"] if "opinion" in step}
+
+    def opinion_steps(hearing: Hearing) -> Steps[Opinion]:
+        yield from ()
+        if hearing.turn not in found:  # the Judge had found it wrong, then
+            raise RefereeFault(f"no opinion of turn {hearing.turn + 1} was recorded")
+        return found[hearing.turn]
+
+    return opinion_steps
+
+
 def rescore(
     config: EvalConfig,
     rows: Sequence[Row],
@@ -141,8 +154,14 @@ def rescore(
 
         async def one(item: tuple[Planned, Row]) -> Rollout:
             planned, row = item
-            given: dict[str, Any] = {"pool": pool, "config": config.env, "seed": row["seed"]}
-            episode = Episode(planned.task, **given, examples=planned.examples, user=RecordedUser.of(row))
+            given: dict[str, Any] = {
+                "pool": pool,
+                "config": config.env,
+                "seed": row["seed"],
+                "examples": planned.examples,
+            }
+            recorded: dict[str, Any] = {"user": RecordedUser.of(row), "opinions": recorded_opinions(row)}
+            episode = Episode(planned.task, **given, **recorded)
             return await play_one(episode, Replay(row))
 
         if played:

@@ -19,8 +19,9 @@ from cave_rl.tasks.episode import Episode, check_users
 
 Row = dict[str, Any]
 
-MODEL_FAULTS = {"PolicyError", "UserFault", *(kind.__name__ for kind in ProviderError.__subclasses__())}
-"""The types of faults that come from where a model is asked: the one that is evaluated, or one that plays a user."""
+MODEL_FAULTS = {"PolicyError", "UserFault", "RefereeFault", *(kind.__name__ for kind in ProviderError.__subclasses__())}
+"""The types of faults that come from where a model is asked: the one that is evaluated, one that plays a user, or
+one that judges."""
 
 
 class Outage(Exception):

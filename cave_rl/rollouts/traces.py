@@ -56,6 +56,8 @@ A step:
 | user         | what the turn's user said to the message: `text`, `over`, `stop` (what ended the dialogue),         |
 |              | `limited` (a bound did), `prompt_tokens`, `completion_tokens`; of a simulator also `seconds`,       |
 |              | `model`, `finish`, `retries`; only where one spoke                                                  |
+| opinion      | what the turn's referee said as it ended: `met`, `findings` (`statement`, `met`, `reason`),          |
+|              | `prompt_tokens`, `completion_tokens`, also `seconds`, `model`, `retries`; only where one was asked  |
 
 Numbers are finite, text is ASCII with escapes. Timings aside, the same task, seed and messages give the same line.
 """

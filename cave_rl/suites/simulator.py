@@ -7,16 +7,15 @@ that call functions of their own.
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from cave_rl.clients.errors import ContextOverflow, ProviderError
-from cave_rl.clients.openai import Client, Completion
+from cave_rl.clients.openai import Completion
 from cave_rl.runtime.aside import aside_steps
 from cave_rl.runtime.drive import Steps
+from cave_rl.suites.asking import body_of, client_of
 from cave_rl.tasks.config import UserConfig
 from cave_rl.tasks.settings import ConfigError
 from cave_rl.tasks.user import STOPS, Dialogue, Said, ScriptedUser, UserFault
@@ -101,10 +100,10 @@ class LLMUser:
 
     async def _say(self, dialogue: Dialogue) -> Said:
         config, messages = dialogue.config, self.messages(dialogue)
-        client = _client(config)
+        client = client_of(config)
         for attempt in range(_ATTEMPTS):
             try:
-                completion = await client.chat(messages, **_body(dialogue, attempt))
+                completion = await client.chat(messages, **body_of(config, dialogue.seed, dialogue.number, attempt))
             except ContextOverflow:  # by what the model under test wrote: no fault of ours
                 return Said("", over=True, stop="context", limited=True)
             except ProviderError as error:
@@ -117,14 +116,6 @@ class LLMUser:
 def _heard(text: str, chars: int) -> str:
     """What a model said, as a request can hold it: half of a surrogate pair it cannot."""
     return text.encode("utf-8", "replace").decode().strip()[:chars] or _SILENCE
-
-
-def _body(dialogue: Dialogue, attempt: int) -> dict[str, Any]:
-    config = dialogue.config
-    blob = f"{config.seed}/{dialogue.seed}/{dialogue.number}/{attempt}".encode()
-    seed = int.from_bytes(hashlib.blake2b(blob, digest_size=4).digest(), "little") >> 1
-    own = {"model": config.model, "temperature": config.temperature, "max_tokens": config.max_tokens}
-    return {**own, "seed": seed, **config.extra}
 
 
 def _said(completion: Completion, stops: Sequence[str]) -> Said:
@@ -140,20 +131,3 @@ def _said(completion: Completion, stops: Sequence[str]) -> Said:
             "retries": list(completion.retries),
         },
     )
-
-
-_clients: dict[tuple[Any, ...], Client] = {}
-
-
-def _client(config: UserConfig) -> Client:
-    """The client of an endpoint. Called on the loop beside alone, to which its connections belong."""
-    how = config.url, os.environ.get(config.key_env), config.timeout_s, config.retries, config.pause_s
-    if how not in _clients:
-        assert config.url is not None, "checked before"
-        _clients[how] = Client(
-            config.url, key=how[1], timeout_s=config.timeout_s, retries=config.retries, pause_s=config.pause_s
-        )
-    return _clients[how]
-
-
-os.register_at_fork(after_in_child=_clients.clear)

@@ -5,10 +5,11 @@ name, `rows` makes a dataset of one, `curriculum` says which family is next, `ep
 tells whether a suite is sound. See `docs/tasks.md`.
 """
 
-from cave_rl.tasks.config import EpisodeConfig, PromptConfig, RulesConfig, UserConfig
+from cave_rl.tasks.config import EpisodeConfig, JudgeConfig, PromptConfig, RulesConfig, UserConfig
 from cave_rl.tasks.curriculum import Arm, Curriculum
 from cave_rl.tasks.episode import Episode, StepResult
 from cave_rl.tasks.mixture import Mixture
+from cave_rl.tasks.referee import Finding, Hearing, Opinion, Referee, RefereeFault
 from cave_rl.tasks.registry import find, names, register
 from cave_rl.tasks.rows import Row, draw_rows, task_of
 from cave_rl.tasks.suite import SPLITS, Family, Split, Suite, SuiteError, split_of
@@ -24,9 +25,15 @@ __all__ = [
     "Episode",
     "EpisodeConfig",
     "Family",
+    "Finding",
+    "Hearing",
+    "JudgeConfig",
     "Mixture",
     "NearMiss",
+    "Opinion",
     "PromptConfig",
+    "Referee",
+    "RefereeFault",
     "Row",
     "RulesConfig",
     "Said",

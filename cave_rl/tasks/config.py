@@ -79,20 +79,15 @@ class RulesConfig(BaseModel):
         return _built(self).check(code)
 
 
-class UserConfig(BaseModel):
-    """Who plays the users of tasks that have one, and within which bounds. See `cave_rl.suites.simulator`."""
+class _Endpoint(BaseModel):
+    """How a model is asked that is not the one under test."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    url: str | None = Field(None, description="of the simulator's OpenAI-compatible API: http://127.0.0.1:8000/v1")
+    url: str | None = Field(None, description="of an OpenAI-compatible API: http://127.0.0.1:8000/v1")
     model: str | None = Field(None, description="its model's name there")
-    scripted: bool = Field(False, description="scripts speak in place of simulators, where tasks have them")
     temperature: float = Field(0.0, ge=0, description="0 is greedy")
     max_tokens: int = Field(512, ge=1, description="most tokens of one of its messages")
-    max_messages: int = Field(50, ge=1, description="its messages in a turn; then the turn is judged as it stands")
-    budget: int | None = Field(
-        None, ge=1, description="tokens, prompts included, after which it says no more in a turn; None is no bound"
-    )
     heard_chars: int = Field(8000, ge=1, description="how much of one message it reads")
     seed: int = Field(0, description="of its sampling; each request has a seed of its own, made from it")
     key_env: str = Field("CAVE_RL_USER_API_KEY", description="the environment variable that holds the key")
@@ -107,6 +102,41 @@ class UserConfig(BaseModel):
         if url is not None and not (url.startswith(("http://", "https://")) and urlsplit(url).hostname):
             raise ValueError("an endpoint's URL looks like http://127.0.0.1:8000/v1")
         return url
+
+
+class UserConfig(_Endpoint):
+    """Who plays the users of tasks that have one, and within which bounds. See `cave_rl.suites.simulator`."""
+
+    scripted: bool = Field(False, description="scripts speak in place of simulators, where tasks have them")
+    max_messages: int = Field(50, ge=1, description="its messages in a turn; then the turn is judged as it stands")
+    budget: int | None = Field(
+        None, ge=1, description="tokens, prompts included, after which it says no more in a turn; None is no bound"
+    )
+
+
+class JudgeConfig(_Endpoint):
+    """Which model judges statements in words, of tasks that have such; none unless `url` and `model` are set.
+
+    >>> JudgeConfig().asked
+    False
+    """
+
+    max_tokens: int = Field(2048, ge=1, description="most tokens of an opinion")
+    heard_chars: int = Field(
+        8000, ge=1, description="the longest message that is judged: where one is longer nothing is met"
+    )
+    key_env: str = Field("CAVE_RL_JUDGE_API_KEY", description="the environment variable that holds the key")
+
+    @property
+    def asked(self) -> bool:
+        """Whether there is one."""
+        return self.url is not None
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if (self.url is None) != (self.model is None):
+            raise ValueError("a judge has both url and model, or neither")
+        return self
 
 
 @functools.lru_cache(maxsize=16)
@@ -135,6 +165,7 @@ class EpisodeConfig(BaseModel):
     )
     prompt: PromptConfig = Field(default_factory=PromptConfig, description="how the task is put")
     user: UserConfig = Field(default_factory=UserConfig, description="who plays the users of tasks that have one")  # type: ignore[arg-type]
+    judge: JudgeConfig = Field(default_factory=JudgeConfig, description="which model judges statements in words")  # type: ignore[arg-type]
     reward: RewardRules = Field(default_factory=RewardRules, description="how verdicts become rewards")  # type: ignore[arg-type]
     key: str = Field("cave-rl", description="keys the hash that seeds rollouts; keep yours secret", repr=False)
 

@@ -61,6 +61,7 @@ from cave_rl.tasks.exchange import Exchange, exchange_steps, shown
 from cave_rl.tasks.expressing import express_steps
 from cave_rl.tasks.judging import Bench, lost
 from cave_rl.tasks.opening import opening, text_opening
+from cave_rl.tasks.referee import Hearing, Opinion, Opinions, heeded, told_by
 from cave_rl.tasks.starting import rollout_seed, template_steps
 from cave_rl.tasks.task import Task, Turn, named
 from cave_rl.tasks.telling import StepResult, digests, step_info, trace_entry
@@ -119,6 +120,7 @@ class Episode:
         seed: the environment's seed: same task and seed, same episode.
         examples: few-shot tasks to show.
         user: stands for the users of all its turns.
+        opinions: stands for the referees of all its turns.
 
     Attributes:
         seed: the environment's seed.
@@ -141,6 +143,7 @@ class Episode:
         seed: int = 0,
         examples: tuple[Task, ...] = (),
         user: User | None = None,
+        opinions: Opinions | None = None,
     ) -> None:
         self.task = task
         self.config = config
@@ -154,6 +157,7 @@ class Episode:
         self.tokens = 0
         self._users = tuple(turn.user and (user or turn.user) for turn in task.turns)
         check_users(task, config, user)
+        self._opinions = opinions
         self._pool = pool
         self._examples = examples
         self._prompt = config.build_prompt()
@@ -374,7 +378,10 @@ class Episode:
             role = None if said is None else "user"
             return self._observe(text, 0.0, False, False, self._info(outcome, cell) | told, role)
         self._bench.limited.append(not ends)
-        ruling, score = yield from self._judge_steps(spec, "" if cut else parsed.answer or "")
+        ruling, score, opinion = yield from self._judge_steps(spec, "" if cut else parsed.answer or "")
+        if opinion is not None:
+            told["opinion"] = opinion.info()
+            noted["opinion"] = {**opinion.info(), **opinion.details}
         self.scores.append(score)
         noted["state"] = digests(self._bench.known) if self.runtime.alive else None  # the claims that were judged
         over = cut or not stage.alive or turn.index + 1 == len(self.task.turns)
@@ -455,7 +462,7 @@ class Episode:
             raise Fault(f"the host event of turn 1 failed: {told}")
         yield from self._bench.touched_steps(self.runtime, named(turn.event))
 
-    def _judge_steps(self, turn: Turn, answer: str) -> Steps[tuple[Ruling, float]]:
+    def _judge_steps(self, turn: Turn, answer: str) -> Steps[tuple[Ruling, float, Opinion | None]]:
         at = self._turn
         try:
             if self._acting.exchange is not None:
@@ -465,7 +472,19 @@ class Episode:
         else:
             said = ((answer,) if answer else ()) if at.dialogue is None else at.dialogue.texts
             ruling = yield from self._bench.rule_steps(self.runtime, at.index, answer, said, at.calls)
-        return ruling, turn_score(ruling, self.config.reward, refusal=turn.refusal)
+        score = functools.partial(turn_score, rules=self.config.reward, refusal=turn.refusal)
+        if turn.referee is None or not self.config.judge.asked or not score(ruling):
+            return ruling, score(ruling), None
+        opinion = yield from (self._opinions or turn.referee.opinion_steps)(self._hearing(answer, ruling))
+        ruling = heeded(ruling, turn.referee, opinion)
+        return ruling, score(ruling), opinion
+
+    def _hearing(self, answer: str, ruling: Ruling) -> Hearing:
+        """What a referee is told of the turn."""
+        at = self._turn
+        dialogue = at.dialogue or Dialogue().asked(self.queries[at.index]).told(answer)
+        seed = self._seed_of(f"/judge/{at.index}")
+        return Hearing(at.index, seed, self.config.judge, dialogue.lines, told_by(ruling))
 
     def _pay(self, over: bool) -> float:
         """The step reward of a turn's end, such that the step rewards sum to the episode reward."""

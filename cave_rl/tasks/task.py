@@ -28,6 +28,7 @@ from cave_rl.runtime.inside.encode import encode
 from cave_rl.runtime.nearest import nearest
 from cave_rl.runtime.primitives import Function, Hosted, Primitive, Type, Variable
 from cave_rl.runtime.setup import Setup
+from cave_rl.tasks.referee import Referee
 from cave_rl.tasks.user import Say, User, plain
 
 
@@ -73,6 +74,7 @@ class Turn:
             `transfer` if flat): before it they are not told of and cannot be called.
         user: who is talked with: messages without code go to the user, and the turn ends when the user says so. See
             `cave_rl.tasks.user`.
+        referee: who judges statements in words, where an endpoint is configured for it. See `cave_rl.tasks.referee`.
     """
 
     __cave_host_only__: ClassVar[bool] = True
@@ -88,6 +90,7 @@ class Turn:
     refusal: bool = False
     offers: frozenset[str] = frozenset()
     user: User | None = None
+    referee: Referee | None = None
 
     def __init__(
         self,
@@ -103,6 +106,7 @@ class Turn:
         refusal: bool = False,
         offers: Iterable[str] = (),
         user: User | None = None,
+        referee: Referee | None = None,
     ) -> None:
         given = {
             "query": query,
@@ -116,6 +120,7 @@ class Turn:
             "refusal": refusal,
             "offers": frozenset([offers] if isinstance(offers, str) else offers),
             "user": user,
+            "referee": referee,
         }
         for name, value in given.items():
             object.__setattr__(self, name, value)
@@ -268,6 +273,8 @@ class Task:
             held.append([sorted(turn.offers) for turn in self.turns])
         if any(turn.user is not None for turn in self.turns):
             held.append([turn.user and plain(turn.user) for turn in self.turns])
+        if any(turn.referee is not None for turn in self.turns):
+            held.append([turn.referee and plain(turn.referee) for turn in self.turns])
         blob = encode(held, classes)
         return hashlib.blake2b(blob, digest_size=8).hexdigest()
 

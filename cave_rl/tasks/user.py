@@ -207,7 +207,7 @@ def message_of(action: str | Say) -> str:
     return action.text if isinstance(action, Say) else fenced(action)
 
 
-def plain(user: User) -> Any:
-    """A user as plain data, for the hash of what its task asks."""
-    held = dataclasses.asdict(user) if dataclasses.is_dataclass(user) and not isinstance(user, type) else None
-    return [type(user).__qualname__, held]
+def plain(party: object) -> Any:
+    """A user, or a referee, as plain data, for the hash of what its task asks."""
+    held = dataclasses.asdict(party) if dataclasses.is_dataclass(party) and not isinstance(party, type) else None
+    return [type(party).__qualname__, held]

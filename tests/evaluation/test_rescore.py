@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,11 +21,13 @@ from cave_rl.rollouts.messages import Policy
 from cave_rl.rollouts.writers import ByPolicy
 from cave_rl.runtime.primitives import Variable
 from cave_rl.semantic.parsing import fenced
+from cave_rl.suites.referee import LLMReferee
 from cave_rl.tasks import registry
 from cave_rl.tasks.episode import Episode
+from cave_rl.tasks.referee import Referee
 from cave_rl.tasks.suite import Suite
 from cave_rl.tasks.task import Task, Turn
-from tests.clients.endpoint import serving
+from tests.clients.endpoint import Body, Reply, serving
 from tests.tasks.shop import customer
 
 SHOP = "tests.tasks.shop:suite"
@@ -36,6 +39,7 @@ class Made:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.right: int | None = None
         self.extra = 0
+        self.referee: Referee | None = None
         monkeypatch.setattr(registry, "_registered", {})
         suite = registry.register(Suite("Made-v0"))
 
@@ -43,7 +47,7 @@ class Made:
         def count(rng: random.Random) -> Task:
             n = rng.randrange(10**6)
             goal: Assertion = equals("n", n + 2 if self.right is None else self.right)
-            first = Turn("Add 2 to n.", goal, changes=["n"], gold=["n += 1", "n += 1"])
+            first = Turn("Add 2 to n.", goal, changes=["n"], gold=["n += 1", "n += 1"], referee=self.referee)
             second = Turn("Put n in m.", equals("m", n + 2), gold="m = n")
             return Task([first, second], variables=[Variable("n", n)], setup=f"k = {self.extra}")
 
@@ -185,6 +189,36 @@ def test_users_say_again_what_they_said_and_no_endpoint_is_asked(tmp_path: Path)
     before, after = (sorted(each, key=lambda row: row["key"]) for each in (rows, new))
     assert [row["messages"] for row in before] == [row["messages"] for row in after]
     assert [list(users(row)) for row in before] == [list(users(row)) for row in after]
+
+
+def test_referees_keep_their_opinions_and_no_endpoint_is_asked(made: Made, tmp_path: Path) -> None:
+    made.referee = LLMReferee("Judge.", ("It is so.",))
+    replies = iter([True, False])
+
+    def judge(path: str, body: Body, before: int) -> Reply:
+        said = {"expectedOutcome": "It is so.", "reasoning": "Seen.", "metExpectation": next(replies)}
+        return Reply(json.dumps([said]))
+
+    with serving(judge) as (url, endpoint):
+        env = {"judge": {"url": url, "model": "scripted", "retries": 0}}
+        config, rows = ran(tmp_path, tasks=1, rollouts=2, env=env)
+    assert len(endpoint.requests) == 2
+    assert sorted(row["reward"] for row in rows) == [0.5, 1.0]
+    found, new = rescore(config, rows)  # nobody listens there any more
+    assert (found["exact"], found["faults"], found["changed"]) == (2, {}, {})
+    before, after = (sorted(each, key=lambda row: row["key"]) for each in (rows, new))
+    assert [row["verdicts"] for row in before] == [row["verdicts"] for row in after]
+
+
+def test_where_no_opinion_was_recorded_there_is_no_score(made: Made, tmp_path: Path) -> None:
+    made.referee = LLMReferee("Judge.", ("It is so.",))
+    made.right = -1
+    env = {"judge": {"url": "http://127.0.0.1:9/v1", "model": "m", "retries": 0}}
+    config, rows = ran(tmp_path, tasks=1, rollouts=1, env=env)
+    made.right = None  # today's assertions find right what was found wrong, and nobody was asked, then
+    found, _ = rescore(config, rows)
+    (fault,) = found["faults"].values()
+    assert fault == "RefereeFault: no opinion of turn 1 was recorded"
 
 
 def users(row: dict[str, Any]) -> Iterator[tuple[Any, ...]]:

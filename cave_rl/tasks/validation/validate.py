@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from cave_rl.runtime.drive import Steps, run_all
 from cave_rl.runtime.errors import Fault
 from cave_rl.runtime.pool import Pool
-from cave_rl.tasks.config import EpisodeConfig
+from cave_rl.tasks.config import EpisodeConfig, JudgeConfig
 from cave_rl.tasks.episode import Episode, check_users
 from cave_rl.tasks.settings import ConfigError
 from cave_rl.tasks.suite import Split, Suite
@@ -105,7 +105,7 @@ def validate(
     config = config or EpisodeConfig()
     inspector = _Inspector(
         shared,
-        config.but(user=config.user.model_copy(update={"scripted": True})),
+        config.but(user=config.user.model_copy(update={"scripted": True}), judge=JudgeConfig()),  # nobody is asked
         sizes or Sizes(),
         seed,
         examples=suite.examples if isinstance(suite, Suite) else (),

@@ -14,6 +14,9 @@ from cave_rl.suites.third_party.tau2.world.backend import Domain, Side, backend
 JUDGED = frozenset({"DB", "COMMUNICATE", "ENV_ASSERTION", "ACTION"})
 """The parts of upstream's evaluation that need no model."""
 
+NL = "NL_ASSERTION"
+"""The part that needs one."""
+
 _DEFAULT = ("DB", "COMMUNICATE")
 
 
@@ -51,6 +54,7 @@ class Scenario:
         communicated: what must be told to the customer.
         basis: which parts of upstream's evaluation make the reward: of those in `JUDGED`.
         not_judged: the parts that upstream leaves to a model, where the task has something for it to judge.
+        statements: what that is.
     """
 
     __cave_host_only__: ClassVar[bool] = True
@@ -65,6 +69,7 @@ class Scenario:
     communicated: tuple[str, ...]
     basis: frozenset[str]
     not_judged: tuple[str, ...]
+    statements: tuple[str, ...] = ()
 
 
 @functools.cache
@@ -94,8 +99,9 @@ def scenario(domain: Domain, record: Mapping[str, Any]) -> Scenario:
     """
     criteria = record.get("evaluation_criteria") or {}
     basis = {str(each) for each in criteria.get("reward_basis") or _DEFAULT}
-    if "NL_ASSERTION" in basis:
+    if NL in basis:
         basis.add("COMMUNICATE")
+    statements = tuple(_each(criteria, "nl_assertions")) if NL in basis else ()
     return Scenario(
         id=str(record["id"]),
         domain=domain,
@@ -106,7 +112,8 @@ def scenario(domain: Domain, record: Mapping[str, Any]) -> Scenario:
         asserted=tuple(_each(criteria, "env_assertions")),
         communicated=tuple(_each(criteria, "communicate_info")),
         basis=frozenset(basis & JUDGED),
-        not_judged=("NL_ASSERTION",) if "NL_ASSERTION" in basis and criteria.get("nl_assertions") else (),
+        not_judged=(NL,) if statements else (),
+        statements=statements,
     )
 
 

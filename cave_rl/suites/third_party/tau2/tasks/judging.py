@@ -30,7 +30,7 @@ class Resolved:
     * `task`: upstream's id;
     * `parts`: each part of the task's basis, and whether it holds;
     * `reward`: their product, as upstream has it;
-    * `not_judged`: the parts that upstream leaves to a model;
+    * `not_judged`: the parts that upstream leaves to a model, where none was asked (see `assertions`);
     * `calls`: name and arguments of each call; those that are too many are left out, and then `calls_left_out` counts
       them.
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cave_rl.runtime.primitives import Hosted
+from cave_rl.suites.third_party.tau2.tasks.assertions import referee
 from cave_rl.suites.third_party.tau2.tasks.customer import customer
 from cave_rl.suites.third_party.tau2.tasks.data import Action, Scenario
 from cave_rl.suites.third_party.tau2.tasks.judging import Resolved
@@ -60,14 +61,18 @@ def make(scenario: Scenario, *, simulated: bool = False) -> Task:
     solution = solve(scenario)
     resolved = Resolved(scenario, hosted.name, solution.changed)
     said = [Say(resolved.gold_answer or "Done.")] if simulated else []
+    user = customer(scenario) if simulated else None
+    query = "" if simulated else _query(scenario)
+    preface = user.preface if user else query.partition(scenario.customer)[0]
     turn = Turn(
-        "" if simulated else _query(scenario),
+        query,
         resolved,
         changes=[hosted.name],
         gold=[*solution.cells, *said],
         max_steps=MAX_STEPS_TALKING if simulated else MAX_STEPS,
         refusal=solution.idle,
-        user=customer(scenario) if simulated else None,
+        user=user,
+        referee=referee(scenario.statements, preface),
     )
     return Task((turn,), hosted=(hosted,), difficulty=len(scenario.actions))
 
