@@ -166,7 +166,8 @@ class Soak:
         if kill.target == "runtime":
             pid = episode.runtime.pid if episode.runtime.alive else 0
         elif kill.target == "judge":
-            pid = episode._judge.pid if episode._judge is not None and episode._judge.alive else 0
+            judge = episode._bench.judge
+            pid = judge.pid if judge is not None and judge.alive else 0
         elif kill.target == "template":
             pid = flight.template
             self._dead_setups.add((id(pool), episode.task.id))

@@ -207,7 +207,7 @@ def test_training_goes_on_whatever_process_of_an_episode_is_killed(
 
         def generate(self, prompts: Any, sampling: Sampling) -> list[Generated]:
             if self.step in plan and self.step not in killed:
-                number = next(i for i in range(8) if begun[i - 8]._runtime is not None)
+                number = next(i for i in range(8) if begun[i - 8]._stage is not None)
                 pid = victims(begun[number - 8], pool)[plan[self.step]]
                 assert pid > 1, plan[self.step]
                 killed[self.step], struck[self.step] = pid, number
