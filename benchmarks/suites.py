@@ -2,9 +2,9 @@
 
     python -m benchmarks.suites [--suite Types-v0 --suite Market-v0] [--seconds 0.3] [--starts 50] [--json out.json]
 
-Drawing is one process drawing task after task of a family, each for the first time; building what is injected counts.
-A set-up is made once for all episodes of a task. A start is a runtime forked from it that has run a first cell; each
-suite's starts are measured where its set-up takes longest, and where it takes least.
+Drawing is one process drawing task after task of a family, each for the first time, by its CPU seconds; building what
+is injected counts. A set-up is made once for all episodes of a task. A start is a runtime forked from it that
+has run a first cell; each suite's starts are measured where its set-up takes longest, and where it takes least.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def families(suite: Suite) -> list[tuple[str, str]]:
 def draw(suite: Suite, split: str, family: str, seconds: float) -> tuple[Drawn, Task]:
     """Draws tasks for so long, and one more before that, which imports what is needed."""
     found = suite.task(split, family, 0)
-    count, begun = 0, time.perf_counter()
-    while (spent := time.perf_counter() - begun) < seconds:
+    count, begun = 0, time.process_time()
+    while (spent := time.process_time() - begun) < seconds:
         count += 1
         suite.task(split, family, count)
     return Drawn(suite.name, family, count / spent), found
