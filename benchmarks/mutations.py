@@ -133,11 +133,16 @@ def _arguments(call: ast.Call) -> list[ast.expr]:
     return [*call.args, *(each.value for each in call.keywords)]
 
 
-def _other(value: object) -> object:
+def other_scalar(value: object) -> object:
+    """Another value of the same type; None for what is no truth value, number or text."""
     if isinstance(value, bool):
         return not value
     if isinstance(value, (int, float)):
         return value + 1
-    if isinstance(value, str):
-        return f"{value}x"
+    return f"{value}x" if isinstance(value, str) else None
+
+
+def _other(value: object) -> object:
+    if (scalar := other_scalar(value)) is not None:
+        return scalar
     return [*value, "x"] if isinstance(value, list) else "x"

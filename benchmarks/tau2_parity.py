@@ -30,6 +30,7 @@ from rich.table import Table
 
 from benchmarks.here import Here
 from benchmarks.measure import cpu_s, load
+from benchmarks.mutations import other_scalar
 from benchmarks.tau2_peer import scored
 from cave_rl.rollouts import play_messages
 from cave_rl.runtime import Pool
@@ -156,13 +157,7 @@ def _with(action: Action, name: str, value: Any) -> Action:
 
 
 def _other(value: Any) -> Any:
-    if isinstance(value, bool):
-        return not value
-    if isinstance(value, (int, float)):
-        return value + 1
-    if isinstance(value, str):
-        return f"{value}x"
-    return value[:-1] if isinstance(value, list) and value else None
+    return value[:-1] if isinstance(value, list) and value else other_scalar(value)
 
 
 def in_episodes(pool: Pool) -> Play:

@@ -14,7 +14,7 @@ claims, never the process that made them. What it needs is read from `Evidence`:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -34,6 +34,7 @@ __all__ = [
     "Assertion",
     "CallCount",
     "Close",
+    "Contains",
     "Deleted",
     "Equals",
     "SaidContains",
@@ -166,8 +167,8 @@ class Deleted(OnVariable):
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerContains:
-    """The final answer of the turn contains a text, case ignored.
+class Contains:
+    """A text stands in what the model says, case ignored. What that is, its kinds know.
 
     Weak by nature: a model may list every possible answer. Prefer to ask for a variable.
     """
@@ -178,37 +179,35 @@ class AnswerContains:
     weight: float = 1.0
     reads: frozenset[str] = field(default=frozenset(), init=False)
 
+    def _verdicts(self, name: str, said: Sequence[str], missing: str) -> list[Verdict]:
+        passed = any(self.text.casefold() in each.casefold() for each in said)
+        return [Verdict(name, passed, self.weight, "" if passed else missing)]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerContains(Contains):
+    """The final answer of the turn contains a text."""
+
     @property
     def names(self) -> tuple[str, ...]:
         return (f"answer contains {self.text!r}",)
 
     def check(self, evidence: Evidence) -> list[Verdict]:
-        passed = self.text.casefold() in evidence.answer.casefold()
-        message = "" if passed else f"the answer does not contain {self.text!r}: {show(evidence.answer)}"
-        return [Verdict(self.names[0], passed, self.weight, message)]
+        missing = f"the answer does not contain {self.text!r}: {show(evidence.answer)}"
+        return self._verdicts(self.names[0], [evidence.answer], missing)
 
 
 @dataclass(frozen=True, slots=True)
-class SaidContains:
-    """One of the texts that were said in the turn contains a text, case ignored: to its user, or as its answer.
-
-    As weak as `AnswerContains`.
-    """
-
-    __cave_host_only__: ClassVar[bool] = True
-
-    text: str
-    weight: float = 1.0
-    reads: frozenset[str] = field(default=frozenset(), init=False)
+class SaidContains(Contains):
+    """One of the texts that were said in the turn contains a text: to its user, or as its answer."""
 
     @property
     def names(self) -> tuple[str, ...]:
         return (f"said {self.text!r}",)
 
     def check(self, evidence: Evidence) -> list[Verdict]:
-        passed = any(self.text.casefold() in said.casefold() for said in evidence.said)
-        message = "" if passed else f"{self.text!r} was not said; what was: {show(tuple(evidence.said))}"
-        return [Verdict(self.names[0], passed, self.weight, message)]
+        missing = f"{self.text!r} was not said; what was: {show(tuple(evidence.said))}"
+        return self._verdicts(self.names[0], evidence.said, missing)
 
 
 def equals(variable: str, expected: Any, *, weight: float = 1.0) -> Equals:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
-from cave_rl.rewards.assertions import AnswerContains, Assertion, CallCount, SaidContains, as_assertions
+from cave_rl.rewards.assertions import Assertion, CallCount, Contains, as_assertions
 from cave_rl.rewards.compose import Counting
 from cave_rl.runtime.clock import moment_of
 from cave_rl.runtime.errors import SetupFault
@@ -154,8 +154,7 @@ class Turn:
         An assertion that reads what is said in a way of its own says so by a `gold_answer`.
         """
         texts = (
-            each.text if isinstance(each, (AnswerContains, SaidContains)) else getattr(each, "gold_answer", "")
-            for each in self.assertions
+            each.text if isinstance(each, Contains) else getattr(each, "gold_answer", "") for each in self.assertions
         )
         return "; ".join(filter(None, texts)) or "Done."
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cave_rl.rewards.assertions import AnswerContains, SaidContains
+from cave_rl.rewards.assertions import Contains
 from cave_rl.rewards.statements import Statements
 from cave_rl.runtime.codec import Opaque, decode
 from cave_rl.semantic.prompt import Message
@@ -30,7 +30,7 @@ def read(task: Task, notes: Notes) -> None:
             notes.warn(
                 "near_miss", "it has no near-miss: nobody knows whether its assertions tell wrong from right", at
             )
-        if all(isinstance(each, (AnswerContains, SaidContains)) for each in turn.assertions):
+        if all(isinstance(each, Contains) for each in turn.assertions):
             notes.warn("answer_only", "only its answer is judged, which may list everything: ask for a variable", at)
 
 

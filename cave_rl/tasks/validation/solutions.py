@@ -6,7 +6,7 @@ costs no more than its cells.
 
 from __future__ import annotations
 
-from cave_rl.rewards.assertions import AnswerContains, SaidContains
+from cave_rl.rewards.assertions import Contains
 from cave_rl.runtime.drive import Steps
 from cave_rl.runtime.nearest import nearest
 from cave_rl.tasks.episode import Episode
@@ -96,5 +96,5 @@ def _left_out_steps(episode: Episode, turn: Turn, notes: Notes) -> Steps[None]:
 
 def _answer(turn: Turn) -> str:
     """What a near-miss says at the end: what gold says, so that it fails by its code, if that can fail it."""
-    only_answers = all(isinstance(each, (AnswerContains, SaidContains)) for each in turn.assertions)
+    only_answers = all(isinstance(each, Contains) for each in turn.assertions)
     return IDLE if only_answers else turn.gold_answer
