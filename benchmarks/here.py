@@ -31,7 +31,7 @@ class Here:
         self._hosting = Hosting(copy.deepcopy(brief))
         self._classes = {cls.__name__: cls for cls in task.preparation.classes.values()}
         self._turns: list[list[Call]] = []
-        self.scope: dict[str, Any] = {target: self._function(target) for target in task.preparation.targets}
+        self.scope: dict[str, Any] = {target: self._function(target) for target in brief["targets"]}
 
     def turn(self, cell: str, answer: str = "") -> dict[str, Any]:
         """Runs a cell as a turn, with what is answered after it, and tells what is told of it."""

@@ -1,11 +1,12 @@
 """Agreement with tau2's evaluator: the same runs, judged by us and by it.
 
-    python -m benchmarks.tau2_parity [--here] [--domains retail,airline] [--first 20] [--json FILE] [--markdown FILE]
+    python -m benchmarks.tau2_parity [--here] [--only retail,airline] [--first 20] [--json FILE] [--markdown FILE]
     python -m benchmarks.tau2_parity --throughput 20
 
-The answers of each task of a domain's splits, and ways to get them wrong, are played as a cell in the real environment.
-What our verdict says of the live desk is compared with what the port's own scorer says, in this process, of the calls
-that were recorded. With `--here` the cells run in this process as well, by the code of World and judge.
+The answers of each task of a domain's splits, and ways to get them wrong, are played in the real environment: as a
+cell, or, where a customer has tools, by agent and customer in turns. What our verdict says of the live desk is compared
+with what the port's own scorer says, in this process, of the calls that were recorded. With `--here` the calls are made
+in this process as well, by the code of World and judge.
 
 With `--throughput` only answers are played, and CPU seconds told: ours of all processes, from a task's set-up to its
 verdict, and those of the port's scorer.
@@ -34,15 +35,24 @@ from benchmarks.mutations import other_scalar
 from benchmarks.tau2_peer import scored
 from cave_rl.rollouts import play_messages
 from cave_rl.runtime import Pool
+from cave_rl.runtime.nearest import nearest
 from cave_rl.semantic.parsing import fenced
+from cave_rl.suites.third_party.tau2.tasks.customer import customer
 from cave_rl.suites.third_party.tau2.tasks.data import Action, Scenario, scenarios, splits
-from cave_rl.suites.third_party.tau2.tasks.making import written
-from cave_rl.suites.third_party.tau2.tasks.suite import DOMAINS, Tickets
-from cave_rl.suites.third_party.tau2.world.backend import Domain
-from cave_rl.tasks import Episode, EpisodeConfig, Task
+from cave_rl.suites.third_party.tau2.tasks.making import talk, written
+from cave_rl.suites.third_party.tau2.tasks.suite import Tickets
+from cave_rl.tasks import Episode, EpisodeConfig, UserConfig
+from cave_rl.tasks.user import message_of
 
 _AGAIN = 3
 """How often a run is played again that a fault of the host's has ended: it says nothing of the verdicts."""
+
+SUITES = {
+    "retail": Tickets("retail"),
+    "airline": Tickets("airline"),
+    "telecom-solo": Tickets("telecom"),
+    "telecom": Tickets("telecom", simulated=True),
+}
 
 _READS = ("get_", "find_", "list_", "search_", "check_", "calculate", "can_send_mms", "run_speed_test", "transfer_")
 
@@ -53,13 +63,18 @@ class Run:
 
     Attributes:
         kind: of what kind.
-        cell: the code; empty for none.
+        actions: the calls.
         answer: what is said in the end.
     """
 
     kind: str
-    cell: str
+    actions: Sequence[Action]
     answer: str
+
+    @property
+    def cell(self) -> str:
+        """The calls as code: one that fails must not keep the others from being made."""
+        return "\n".join(f"try:\n    {written(each)}\nexcept Exception:\n    pass" for each in self.actions)
 
 
 @dataclass(frozen=True)
@@ -110,7 +125,7 @@ class Parity:
         return [f"{kind}: {each}" for kind, count in self.kinds.items() for each in count.disagreements]
 
 
-Play = Callable[[Task, Sequence[Run]], list[Outcome]]
+Play = Callable[[Tickets, Scenario, Sequence[Run]], list[Outcome]]
 
 
 def runs(scenario: Scenario, others: Sequence[Scenario]) -> Iterator[Run]:
@@ -123,33 +138,28 @@ def runs(scenario: Scenario, others: Sequence[Scenario]) -> Iterator[Run]:
     actions, rng = list(scenario.actions), random.Random(scenario.id)
     said = "; ".join(scenario.communicated) or "Done."
     writes = [at for at, each in enumerate(actions) if is_write(each)]
-    yield Run("gold", cell(actions), said)
+    yield Run("gold", actions, said)
     if writes:
         at = rng.choice(writes)
-        yield Run("drop", cell([each for index, each in enumerate(actions) if index != at]), said)
-        yield Run("writes", cell([actions[at] for at in writes]), said)
+        yield Run("drop", [each for index, each in enumerate(actions) if index != at], said)
+        yield Run("writes", [actions[at] for at in writes], said)
     places = [(at, name) for at in writes for name in actions[at].arguments]
     if places:
         at, name = rng.choice(places)
         wrong = [*actions]
         wrong[at] = _with(actions[at], name, _other(actions[at].arguments[name]))
-        yield Run("perturb", cell(wrong), said)
+        yield Run("perturb", wrong, said)
     theirs = [each for other in others for each in other.actions if is_write(each) and each not in actions]
     if theirs:
-        yield Run("more", cell([*actions, rng.choice(theirs)]), said)
+        yield Run("more", [*actions, rng.choice(theirs)], said)
     if scenario.communicated:
-        yield Run("silent", cell(actions), "Done.")
-    yield Run("nothing", "", "Done.")
+        yield Run("silent", actions, "Done.")
+    yield Run("nothing", (), "Done.")
 
 
 def is_write(action: Action) -> bool:
     """Whether a call is made for what it changes."""
     return not action.name.startswith(_READS)
-
-
-def cell(actions: Sequence[Action]) -> str:
-    """Calls as code: one that fails must not keep the others from being made."""
-    return "\n".join(f"try:\n    {written(each)}\nexcept Exception:\n    pass" for each in actions)
 
 
 def _with(action: Action, name: str, value: Any) -> Action:
@@ -163,16 +173,19 @@ def _other(value: Any) -> Any:
 def in_episodes(pool: Pool) -> Play:
     """Plays a task in all ways together."""
 
-    def play(task: Task, ways: Sequence[Run]) -> list[Outcome]:
-        episodes = [Episode(task, pool=pool, config=EpisodeConfig()) for _ in ways]
-        scripts = {id(episode): run for episode, run in zip(episodes, ways, strict=True)}
-
-        def policy(episode: Episode) -> str:
-            run = scripts[id(episode)]
-            return fenced(run.cell) if run.cell and episode.turn_steps == 0 else run.answer
-
+    def play(suite: Tickets, scenario: Scenario, ways: Sequence[Run]) -> list[Outcome]:
+        task, config = suite.scenario(scenario.id), EpisodeConfig(user=UserConfig(scripted=True))
+        episodes, said = [], {}
+        for run in ways:
+            user = None
+            messages = [fenced(run.cell)] if run.actions else []
+            if suite.simulated:
+                agent, theirs = talk([[action] for action in run.actions])
+                user, messages = customer(scenario, theirs), [message_of(each) for each in agent]
+            episodes.append(Episode(task, pool=pool, config=config, user=user))
+            said[id(episodes[-1])] = iter([*messages, run.answer])
         try:
-            played = play_messages(episodes, policy)
+            played = play_messages(episodes, lambda episode: next(said[id(episode)]))
         finally:
             for episode in episodes:
                 episode.close()
@@ -181,25 +194,27 @@ def in_episodes(pool: Pool) -> Play:
     return play
 
 
-def in_process(task: Task, ways: Sequence[Run]) -> list[Outcome]:
-    """The same without processes."""
+def in_process(suite: Tickets, scenario: Scenario, ways: Sequence[Run]) -> list[Outcome]:
+    """The same without processes, and without a customer."""
+    task = suite.scenario(scenario.id)
     told = [Here(task).turn(run.cell, run.answer) for run in ways]
     return [Outcome(each, float(each["passed"])) for each in told]
 
 
-def parity(domain: Domain, ids: Sequence[str], play: Play) -> Parity:
-    """Plays tasks of a domain in all ways, and compares the verdicts."""
-    suite, known, found = Tickets(domain), scenarios(domain), Parity()
+def parity(suite: Tickets, ids: Sequence[str], play: Play) -> Parity:
+    """Plays tasks of a suite in all ways, and compares the verdicts."""
+    domain, known, found = suite.domain, scenarios(suite.domain), Parity()
     base = [known[each] for each in splits(domain)["base"]]
     for each in ids:
-        scenario, task = known[each], suite.scenario(each)
+        scenario = known[each]
         ways = list(runs(scenario, base))
         started = time.perf_counter()
-        outcomes = play(task, ways)
+        outcomes = play(suite, scenario, ways)
         for _ in range(_AGAIN):
             again = [at for at, outcome in enumerate(outcomes) if outcome.reward is None]
             found.faults += [f"{each}: {outcomes[at].why}" for at in again]
-            for at, outcome in zip(again, play(task, [ways[at] for at in again]) if again else (), strict=True):
+            played = play(suite, scenario, [ways[at] for at in again]) if again else []
+            for at, outcome in zip(again, played, strict=True):
                 outcomes[at] = outcome
         found.ours_s += time.perf_counter() - started
         for run, outcome in zip(ways, outcomes, strict=True):
@@ -215,30 +230,31 @@ def parity(domain: Domain, ids: Sequence[str], play: Play) -> Parity:
     return found
 
 
-def costs(domain: Domain, count: int) -> str:
+def costs(name: str, count: int) -> str:
     """What scored answers of so many tasks cost, and what the port's scorer does."""
-    suite, known, base = Tickets(domain), scenarios(domain), splits(domain)["base"]
+    suite = SUITES[name]
+    domain, known, base = suite.domain, scenarios(suite.domain), splits(suite.domain)["base"]
     ids = base[:: max(1, len(base) // count)][:count]
-    gold = [(suite.scenario(each), next(runs(known[each], ()))) for each in ids]
-    start_s, _ = _played(gold[:1])
-    whole_s, (_, *outcomes) = _played([gold[0], *gold])
+    gold = [(known[each], next(runs(known[each], ()))) for each in ids]
+    start_s, _ = _played(suite, gold[:1])
+    whole_s, (_, *outcomes) = _played(suite, [gold[0], *gold])
     before = cpu_s()
     for each, (_, run), outcome in zip(ids, gold, outcomes, strict=True):
         scored(domain, each, outcome.told["calls"], run.answer)
     ours, peer = ((whole_s - start_s) / len(ids), (cpu_s() - before) / len(ids))
     solved = sum(each.reward == 1.0 for each in outcomes)
     return (
-        f"{domain}: {solved} of {len(ids)} solved, {1 / ours:.1f} episodes/s a core ({1000 * ours:.0f} ms of CPU each; "
+        f"{name}: {solved} of {len(ids)} solved, {1 / ours:.1f} episodes/s a core ({1000 * ours:.0f} ms of CPU each; "
         f"the port's scorer {1000 * peer:.0f} ms); load {load()}"
     )
 
 
-def _played(tasks: Sequence[tuple[Task, Run]]) -> tuple[float, list[Outcome]]:
+def _played(suite: Tickets, gold: Sequence[tuple[Scenario, Run]]) -> tuple[float, list[Outcome]]:
     """CPU seconds from the first process of a pool until its last has ended, and what came of the runs."""
     before = cpu_s()
     with Pool(templates=4) as pool:
         play = in_episodes(pool)
-        outcomes = [each for task, run in tasks for each in play(task, [run])]
+        outcomes = [each for scenario, run in gold for each in play(suite, scenario, [run])]
     return cpu_s() - before, outcomes
 
 
@@ -254,7 +270,7 @@ def _differing(outcome: Outcome, peer: bool) -> Iterator[str]:
         yield "the peer has not seen all calls"
 
 
-def table(found: dict[Domain, Parity]) -> list[list[str]]:
+def table(found: dict[str, Parity]) -> list[list[str]]:
     """Rows of text: kind by kind, and what it took."""
     kinds = list(dict.fromkeys(kind for each in found.values() for kind in each.kinds))
     rows = []
@@ -272,7 +288,7 @@ def table(found: dict[Domain, Parity]) -> list[list[str]]:
 
 
 def main(
-    domains: Annotated[str, typer.Option(help="Which, with commas between.")] = ",".join(DOMAINS),
+    only: Annotated[str, typer.Option(help="Which, with commas between.")] = ",".join(SUITES),
     without_processes: Annotated[bool, typer.Option("--here", help="Run the cells in this process.")] = False,
     first: Annotated[int | None, typer.Option(help="Only so many tasks of each.")] = None,
     throughput: Annotated[int, typer.Option(help="Instead measure what the answers of so many tasks cost.")] = 0,
@@ -280,19 +296,21 @@ def main(
     markdown: Annotated[Path | None, typer.Option(help="Write the table there.")] = None,
 ) -> None:
     """Plays tau2's tasks in all ways, and compares the verdicts. Fails if any differs."""
-    console = Console()
+    console, asked = Console(), only.split(",")
+    for name in asked:
+        if name not in SUITES:
+            raise typer.BadParameter(f"there is no {name!r}{nearest(name, SUITES)}", param_hint="--only")
     if throughput:
-        for name in domains.split(","):
-            console.print(costs(name, throughput), highlight=False, soft_wrap=True)  # type: ignore[arg-type]
+        for name in asked:
+            console.print(costs(name, throughput), highlight=False, soft_wrap=True)
         return
-    found: dict[Domain, Parity] = {}
+    found: dict[str, Parity] = {}
     with Pool() as pool:
         play = in_process if without_processes else in_episodes(pool)
-        for name in domains.split(","):
-            domain: Domain = name  # type: ignore[assignment]
-            found[domain] = parity(domain, splits(domain)["base"][:first], play)
-            wrong = found[domain].disagreements
-            console.print(f"{domain}: {len(wrong)} disagreements", *wrong, sep="\n")
+        for name in asked:
+            found[name] = parity(SUITES[name], splits(SUITES[name].domain)["base"][:first], play)
+            wrong = found[name].disagreements
+            console.print(f"{name}: {len(wrong)} disagreements", *wrong, sep="\n")
     shown = Table("reward 1 / the peer's", *found, title="tau2")
     rows = table(found)
     for row in rows:

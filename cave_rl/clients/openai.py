@@ -14,7 +14,7 @@ import json
 import math
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Self
@@ -245,6 +245,12 @@ def _called(call: Any) -> tuple[str, str]:
     if not isinstance(name, str):
         raise TypeError("a call has a name")
     return name, arguments if isinstance(arguments, str) else json.dumps(arguments)
+
+
+def call_of(id: str, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """A call of a function as a message of a chat has it, in its `tool_calls`."""
+    body = {"name": name, "arguments": json.dumps(arguments, ensure_ascii=False)}
+    return {"id": id, "type": "function", "function": body}
 
 
 def _ids(found: Any) -> list[int] | None:

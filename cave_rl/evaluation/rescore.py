@@ -27,7 +27,7 @@ from cave_rl.tasks.config import UserConfig
 from cave_rl.tasks.episode import Episode
 from cave_rl.tasks.referee import Hearing, Opinion, Opinions, RefereeFault
 from cave_rl.tasks.suite import SuiteError
-from cave_rl.tasks.user import Dialogue, Said
+from cave_rl.tasks.user import Act, Dialogue, Said
 
 Row = dict[str, Any]
 
@@ -60,7 +60,7 @@ class RecordedUser:
     """Says what was said. Where nothing was (the replay is another than the recorded) the dialogue is over.
 
     Attributes:
-        lines: by the turn, and how many messages the user had said in it before.
+        lines: by the turn, and how much the user had said and done in it before (`Dialogue.number`).
     """
 
     lines: Mapping[tuple[int, int], Said]
@@ -68,11 +68,14 @@ class RecordedUser:
     @classmethod
     def of(cls, row: Row) -> RecordedUser:
         """The user of a recorded episode."""
-        known, number = {each.name for each in fields(Said)}, dict.fromkeys(range(row["turns"]), 0)
+        known, number = {each.name for each in fields(Said)} - {"acts"}, dict.fromkeys(range(row["turns"]), 0)
         lines = {}
         for step in row["steps"]:
             if told := step.get("user"):
                 at = step["turn"]
+                for act in told.get("acts", ()):
+                    lines[at, number[at]] = Said("", acts=(Act(act["name"], act["arguments"]),))
+                    number[at] += 1
                 lines[at, number[at]] = Said(**{name: value for name, value in told.items() if name in known})
                 number[at] += 1
         return cls(lines)

@@ -88,7 +88,7 @@ class Call:
         arguments: by the names of the parameters, defaults included.
         result: what it returned; None if it raised.
         error: what it raised, as `ValueError: not enough money`; None if it returned.
-        cell: the number of the cell that made it.
+        cell: the number of the cell that made it; 0 where the turn's user did.
     """
 
     name: str

@@ -67,7 +67,10 @@ def _messages(episode: Episode, script: Script) -> Iterator[str]:
 
 
 def _talking(turn: Turn, messages: Iterator[str], answer: str) -> Iterator[str]:
-    """A turn that its user ends: first what is to be done, then what gold says, until the dialogue is over."""
+    """A turn that its user ends: first what is to be done, then what gold says, until the dialogue is over.
+
+    Not covered: a user who must act before the model does.
+    """
     yield from itertools.takewhile(lambda message: message != answer, messages)
     yield from (each.text for each in turn.gold if isinstance(each, Say))
     yield from itertools.repeat(answer)

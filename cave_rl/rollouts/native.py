@@ -11,11 +11,10 @@ its own is sent them as such, and its answers are written down as markup. Both w
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
-from cave_rl.clients.openai import Completion
+from cave_rl.clients.openai import Completion, call_of
 from cave_rl.semantic.parsing import Action
 from cave_rl.semantic.prompt import Message
 from cave_rl.semantic.protocols import call_text, parse_calls
@@ -40,7 +39,7 @@ def to_api(messages: Sequence[Message], queries: Sequence[str] = ()) -> list[dic
             if parsed.action is not Action.CALLS:
                 found.append(dict(message))
                 continue
-            calls = [_call(name, each.name, each.arguments) for name, each in zip(waiting, parsed.calls, strict=True)]
+            calls = [call_of(name, each.name, each.arguments) for name, each in zip(waiting, parsed.calls, strict=True)]
             text = content.partition("<tool_call>")[0].rstrip() if "<tool_call>" in content else ""
             found.append({"role": "assistant", "content": text, "tool_calls": calls})
         elif waiting:
@@ -61,8 +60,3 @@ def to_api(messages: Sequence[Message], queries: Sequence[str] = ()) -> list[dic
 def from_api(completion: Completion) -> str:
     """An endpoint's message as text. Arguments that are no JSON stay as they are: then the message is malformed."""
     return "\n".join([*filter(None, [completion.text]), *(call_text(*each) for each in completion.calls)])
-
-
-def _call(name: str, function: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    body = {"name": function, "arguments": json.dumps(arguments, ensure_ascii=False)}
-    return {"id": name, "type": "function", "function": body}

@@ -162,7 +162,7 @@ class Base:
 
     def template_steps(self, setup: Setup, *, timeout: float = START_S) -> Steps[Template[Runtime]]:
         """The conversation of `template`."""
-        setup.classes, setup.targets  # noqa: B018  # what is wrong with them is told now
+        setup.classes, setup.user_targets  # noqa: B018  # what is wrong with them is told now
         if setup.clock is not None:
             check_clock()
         if not setup.hosted:

@@ -7,15 +7,16 @@ record holds: it is evidence, where anything that the runtime says of its calls 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from cave_rl.runtime.channel import Channel
 from cave_rl.runtime.deadline import Deadline
 from cave_rl.runtime.drive import Steps, Wait
-from cave_rl.runtime.errors import RuntimeGone
+from cave_rl.runtime.errors import Fault, RuntimeGone
 from cave_rl.runtime.inside import frames
+from cave_rl.runtime.inside.encode import encode
 from cave_rl.runtime.inside.proxies import INLINE_BYTES, MOST_ARGUMENTS, MOST_BYTES
 from cave_rl.runtime.nearest import nearest
 from cave_rl.runtime.result import Limits
@@ -36,7 +37,7 @@ class CallRecord:
     """One call of a hosted object, as its World saw it.
 
     Attributes:
-        cell: the number of the cell that made it; a runtime counts from 1.
+        cell: the number of the cell that made it; a runtime counts from 1. 0 where a user made it.
         name: what was called: `bank.transfer`, or `transfer`.
         arguments: a claim: the arguments by the names of their parameters, defaults included.
         result: a claim: what it returned; None if it raised.
@@ -117,7 +118,7 @@ class Calls:
             else:
                 call = {"target": target, "arguments": arguments, "keywords": keywords, "most": limits.claim_bytes}
                 deadline = Deadline(self._cpu_left, until, limits.grace_s)
-                kind, content = yield from self._call_steps(world, call, deadline)
+                kind, content = yield from self._call_steps(world, call, deadline, self._cell)
         if type(content) is bytes and len(content) > INLINE_BYTES:
             packed = pack_bytes(content)
             try:
@@ -126,6 +127,21 @@ class Calls:
                 packed.close()
         else:
             channel.put(frames.pack(frames.CALL, nonce, [number, kind, content]))
+
+    def user_steps(self, world: World, target: str, arguments: Mapping[str, Any], limits: Limits) -> Steps[CallRecord]:
+        """Makes a call of a user's, between two cells.
+
+        Raises:
+            Fault: the World is gone, or did not survive it.
+        """
+        keywords = {name: encode(value) for name, value in arguments.items()}
+        call = {"target": target, "arguments": [], "keywords": keywords, "most": limits.claim_bytes}
+        deadline = Deadline(limits.cpu_s, time.monotonic() + limits.wall_s, limits.grace_s)
+        try:
+            yield from self._call_steps(world, call, deadline, 0)
+        except RuntimeGone as gone:
+            raise Fault(f"a call of the user's: {self.failed}") from gone
+        return self.record[-1]
 
     def _refused(self, target: str, arguments: list[bytes], keywords: dict[str, bytes]) -> tuple[list[str], str] | None:
         """Why a call is not made: the names of an exception's class and its bases, and its message."""
@@ -148,7 +164,7 @@ class Calls:
         self._count += 1
         return None
 
-    def _call_steps(self, world: World, call: dict[str, Any], deadline: Deadline) -> Steps[tuple[str, Any]]:
+    def _call_steps(self, world: World, call: dict[str, Any], deadline: Deadline, cell: int) -> Steps[tuple[str, Any]]:
         target = call["target"]
         used = world.cpu_s()
         try:
@@ -163,7 +179,7 @@ class Calls:
         if told.get("interrupted"):
             error = [["TimeoutError", "OSError"], f"{target} took longer than a cell may"]
             told = {"arguments": told["arguments"], "result": None, "error": error}
-        entry = CallRecord(self._cell, target, told["arguments"])
+        entry = CallRecord(cell, target, told["arguments"])
         if told["error"] is None:
             entry = replace(entry, result=told["result"])
         else:

@@ -21,7 +21,7 @@ import re
 import types
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cave_rl.runtime.members import Method, methods
@@ -159,7 +159,9 @@ class Hosted:
 
     Attributes:
         obj: an instance, or a plain function: each call of it runs in the World.
-        expose: the methods that may be called; all public ones of its class if left out.
+        expose: the methods that may be called; all public ones of its class if left out, but for those of `user`.
+        user: the methods that no cell can call, but the user whom the model talks with (`Task`'s `Turn.user`): tools of
+            the user's own, over what the model's work on too.
         description: one or two sentences for the model; the docstrings are shown as well.
         name: the name in the runtime's namespace, and in assertions; the class's name in snake_case if left out.
         flat: the methods are injected as functions under their own names, instead of one object.
@@ -172,6 +174,7 @@ class Hosted:
     name: str = field(default=None)  # type: ignore[assignment]  # always a str after __post_init__
     flat: bool = False
     classes: tuple[type, ...] = ()
+    user: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.obj, type):
@@ -180,12 +183,15 @@ class Hosted:
             object.__setattr__(self, "name", self._own_name())
         check_name(self.name, "hosted object")
         _check_description(self.description, f"hosted object {self.name!r}")
-        if self.expose is not None:
-            given = (self.expose,) if isinstance(self.expose, str) else tuple(self.expose)
-            object.__setattr__(self, "expose", given)
+        for field_name in ("expose", "user"):
+            names = getattr(self, field_name)
+            if names is not None:
+                object.__setattr__(self, field_name, (names,) if isinstance(names, str) else tuple(names))
         object.__setattr__(self, "classes", tuple(self.classes))
-        if self.is_function and (self.flat or self.expose is not None):
+        if self.is_function and (self.flat or self.expose is not None or self.user):
             raise ValueError(f"hosted {self.name!r} is a function: it has no methods to expose")
+        if both := sorted(set(self.user).intersection(self.expose or ())):
+            raise ValueError(f"hosted {self.name!r}: {both[0]!r} is the user's, or exposed, not both")
         if not self.methods():
             raise ValueError(f"hosted {self.name!r} exposes no method: {type(self.obj).__name__} has no public one")
 
@@ -210,13 +216,19 @@ class Hosted:
         if self.is_function:
             return (Method(self.name, self.obj, None),)
         found = {each.name: each for each in methods(type(self.obj))}
-        for name in self.expose or ():
+        for name in (*(self.expose or ()), *self.user):
             if name not in found:
                 raise ValueError(
                     f"hosted {self.name!r}: {type(self.obj).__name__} has no public method {name!r}"
                     f"{nearest(name, found)}"
                 )
-        return tuple(found[name] for name in (found if self.expose is None else self.expose))
+        exposed = [name for name in found if name not in self.user] if self.expose is None else self.expose
+        return tuple(found[name] for name in exposed)
+
+    @property
+    def for_user(self) -> Hosted | None:
+        """The same object as its user has it; None if that has nothing of it."""
+        return replace(self, expose=self.user, user=()) if self.user else None
 
     def _own_name(self) -> str:
         if not self.is_function:

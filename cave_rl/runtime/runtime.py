@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Self
 
 from cave_rl.runtime import drive
@@ -221,6 +221,24 @@ class Runtime(Process):
             raise Fault("the runtime has no hosted objects")
         deadline = Deadline(limits.cpu_s, time.monotonic() + limits.wall_s, limits.grace_s)
         yield from self.world.event_steps(source, deadline)
+
+    def user_call_steps(
+        self, target: str, arguments: Mapping[str, Any], limits: Limits | None = None
+    ) -> Steps[CallRecord]:
+        """Makes a call of a user's, of a method that is theirs (`Hosted.user`); it stands with the others in `calls`.
+
+        Args:
+            target: as in `Setup.user_targets`.
+            arguments: by name.
+            limits: what it may use.
+
+        Raises:
+            KeyError: it is no method of a user's.
+            Fault: the hosted objects are gone, or did not survive it.
+        """
+        if target not in self.setup.user_targets or self.world is None:
+            raise KeyError(f"{target!r} is no method of a user's{nearest(target, self.setup.user_targets)}")
+        return (yield from self._calls.user_steps(self.world, target, arguments, limits or _LIMITS))
 
     def snapshot(self) -> Snapshot:
         """A parked fork of the runtime as it is now.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -69,12 +69,18 @@ class Setup:
         Raises:
             SetupFault: two of them have the same name.
         """
-        found: dict[str, tuple[str, str | None]] = {}
-        for each in self.hosted:
-            for target, method in each.targets.items():
-                if target in found:
-                    raise SetupFault(f"hosted twice: {target}")
-                found[target] = each.name, None if each.is_function else method
+        return _targets(self.hosted)
+
+    @cached_property
+    def user_targets(self) -> dict[str, tuple[str, str | None]]:
+        """The same of what only a turn's user may call.
+
+        Raises:
+            SetupFault: one has the name of another, or of what cells may call.
+        """
+        found = _targets(filter(None, (each.for_user for each in self.hosted)))
+        if twice := sorted(found.keys() & self.targets.keys()):
+            raise SetupFault(f"hosted twice: {twice[0]}")
         return found
 
     @cached_property
@@ -99,10 +105,20 @@ class Setup:
             "objects": [(each.name, each.obj) for each in self.hosted],
             "types": [(each.name, each.cls) for each in self.types],
             "classes": self.classes,
-            "targets": self.targets,
+            "targets": self.targets | self.user_targets,
             "clock": self._moment,
         }
 
     @property
     def _moment(self) -> tuple[str, str] | None:
         return None if self.clock is None else moment_of(self.clock)
+
+
+def _targets(hosted: Iterable[Hosted]) -> dict[str, tuple[str, str | None]]:
+    found: dict[str, tuple[str, str | None]] = {}
+    for each in hosted:
+        for target, method in each.targets.items():
+            if target in found:
+                raise SetupFault(f"hosted twice: {target}")
+            found[target] = each.name, None if each.is_function else method
+    return found

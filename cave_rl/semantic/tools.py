@@ -35,7 +35,7 @@ from cave_rl.runtime.describe import Description, annotation_text, default_text,
 from cave_rl.runtime.nearest import nearest
 from cave_rl.runtime.primitives import Function, Hosted, Primitive, Variable
 
-__all__ = ["Tool", "tools_of"]
+__all__ = ["Tool", "tools_of", "user_tools_of"]
 
 _TELLING = Path(__file__).with_name("telling.py").read_text(encoding="utf-8")
 """What a cell defines to make text of a result; it is gone when the cell ends."""
@@ -181,6 +181,11 @@ def tools_of(primitives: Iterable[Primitive]) -> dict[str, Tool]:
                 name += "_"
             add(found, Tool(name, each.name, True, _PAGE, False, about, ""))
     return found
+
+
+def user_tools_of(hosted: Iterable[Hosted]) -> tuple[Tool, ...]:
+    """The tools of the user whom a model talks with: what is hosted for nobody else."""
+    return tuple(tools_of(filter(None, (each.for_user for each in hosted))).values())
 
 
 def add(found: dict[str, Tool], tool: Tool) -> None:

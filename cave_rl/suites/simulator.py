@@ -1,27 +1,28 @@
 """LLMUser: a user that a model plays, behind any OpenAI-compatible API.
 
 Roles are flipped: what the model under test says comes to the simulator as the user's, what the simulator wrote stands
-as its own. What the simulator's endpoint fails at is a fault of the episode, and never a reward. Not covered: users
-that call functions of their own.
+as its own. A user with tools is offered them as the API has it (vLLM: `--enable-auto-tool-choice`), and calls them
+before it speaks. What the simulator's endpoint fails at is a fault of the episode, and never a reward.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from cave_rl.clients.errors import ContextOverflow, ProviderError
-from cave_rl.clients.openai import Completion
+from cave_rl.clients.openai import Completion, call_of
 from cave_rl.runtime.aside import aside_steps
 from cave_rl.runtime.drive import Steps
 from cave_rl.suites.asking import body_of, client_of
 from cave_rl.tasks.config import UserConfig
 from cave_rl.tasks.settings import ConfigError
-from cave_rl.tasks.user import STOPS, Dialogue, Said, ScriptedUser, UserFault
+from cave_rl.tasks.user import STOPS, Act, Dialogue, Said, ScriptedUser, UserFault
 
 _ATTEMPTS = 3
-"""How often a simulator is asked that writes nothing, each time with another seed."""
+"""How often a simulator is asked that writes nothing, or calls that cannot be read, each time with another seed."""
 
 _SILENCE = "(says nothing)"
 
@@ -51,7 +52,7 @@ class LLMUser:
         *,
         greeting: str = "Hi! How can I help you today?",
         stops: Sequence[str] = STOPS,
-        script: ScriptedUser | Sequence[str] | None = None,
+        script: ScriptedUser | Sequence[str | Act] | None = None,
     ) -> None:
         object.__setattr__(self, "system", system)
         object.__setattr__(self, "greeting", greeting)
@@ -77,15 +78,16 @@ class LLMUser:
                 f"(env.user.url=http://127.0.0.1:8000/v1 env.user.model=NAME on a command line){other}"
             )
 
-    def messages(self, dialogue: Dialogue) -> list[dict[str, str]]:
+    def messages(self, dialogue: Dialogue) -> list[dict[str, Any]]:
         """The chat as the simulator is given it."""
-        flipped: list[dict[str, str]] = [{"role": "system", "content": self.system}]
+        flipped: list[dict[str, Any]] = [{"role": "system", "content": self.system}]
         flipped.append({"role": "user", "content": self.greeting})
-        for line in dialogue.lines:
+        for number, line in enumerate(dialogue.lines):
+            flipped += _done(dialogue, number)
             own = line["role"] == "user"
             text = line["content"] if own else _heard(line["content"], dialogue.config.heard_chars)
             flipped.append({"role": "assistant" if own else "user", "content": text})
-        return flipped
+        return [*flipped, *_done(dialogue, len(dialogue.lines))]
 
     def say_steps(self, dialogue: Dialogue) -> Steps[Said]:
         """What the simulator says next.
@@ -101,16 +103,20 @@ class LLMUser:
     async def _say(self, dialogue: Dialogue) -> Said:
         config, messages = dialogue.config, self.messages(dialogue)
         client = client_of(config)
+        offered = {"tools": [tool.schema() for tool in dialogue.tools]} if dialogue.tools else {}
         for attempt in range(_ATTEMPTS):
             try:
-                completion = await client.chat(messages, **body_of(config, dialogue.seed, dialogue.number, attempt))
+                body = body_of(config, dialogue.seed, dialogue.number, attempt)
+                completion = await client.chat(messages, **offered, **body)
             except ContextOverflow:  # by what the model under test wrote: no fault of ours
                 return Said("", over=True, stop="context", limited=True)
             except ProviderError as error:
                 raise UserFault(f"the user's endpoint: {type(error).__name__}: {error}") from error
-            if completion.text.strip():
-                return _said(completion, self.stops)
-        raise UserFault(f"the user's endpoint: {config.model} wrote nothing, asked {_ATTEMPTS} times")
+            acts = _acts(completion)
+            if acts or (acts is not None and completion.text.strip()):
+                return _said(completion, acts, self.stops)
+        wrong = "wrote nothing" if acts is not None else f"called a tool by {completion.calls!r:.500}, which is no JSON"
+        raise UserFault(f"the user's endpoint: {config.model} {wrong}, asked {_ATTEMPTS} times")
 
 
 def _heard(text: str, chars: int) -> str:
@@ -118,10 +124,36 @@ def _heard(text: str, chars: int) -> str:
     return text.encode("utf-8", "replace").decode().strip()[:chars] or _SILENCE
 
 
-def _said(completion: Completion, stops: Sequence[str]) -> Said:
+def _done(dialogue: Dialogue, lines: int) -> Iterator[dict[str, Any]]:
+    """What the user did after so many lines, as the API has calls and their results."""
+    for number, (after, acts) in enumerate(dialogue.deeds):
+        if after == lines:
+            ids = [f"call_{number}_{at}" for at in range(len(acts))]
+            calls = [call_of(id, act.name, act.arguments) for id, act in zip(ids, acts, strict=True)]
+            yield {"role": "assistant", "content": "", "tool_calls": calls}
+            for id, act in zip(ids, acts, strict=True):
+                yield {"role": "tool", "tool_call_id": id, "content": act.result}
+
+
+def _acts(completion: Completion) -> tuple[Act, ...] | None:
+    """The calls of a message; None if one cannot be read."""
+    found = []
+    for name, text in completion.calls:
+        try:
+            arguments = json.loads(text)
+        except ValueError:
+            return None
+        if not isinstance(arguments, dict):
+            return None
+        found.append(Act(name, arguments))
+    return tuple(found)
+
+
+def _said(completion: Completion, acts: tuple[Act, ...], stops: Sequence[str]) -> Said:
     return Said.read(
-        completion.text,
+        "" if acts else completion.text,
         stops,
+        acts=acts,
         prompt_tokens=completion.prompt_tokens,
         completion_tokens=completion.completion_tokens,
         details={

@@ -14,11 +14,12 @@ from cave_rl.tasks.registry import find, names, register
 from cave_rl.tasks.rows import Row, draw_rows, task_of
 from cave_rl.tasks.suite import SPLITS, Family, Split, Suite, SuiteError, split_of
 from cave_rl.tasks.task import NearMiss, Task, TaskError, Turn
-from cave_rl.tasks.user import Dialogue, Said, Say, ScriptedUser, User, UserFault
+from cave_rl.tasks.user import Act, Dialogue, Said, Say, ScriptedUser, User, UserFault
 from cave_rl.tasks.validation import validate
 
 __all__ = [
     "SPLITS",
+    "Act",
     "Arm",
     "Curriculum",
     "Dialogue",

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from cave_rl.runtime.codec import decode
 from cave_rl.runtime.drive import Steps
 from cave_rl.runtime.errors import RuntimeGone
+from cave_rl.runtime.nearest import nearest
 from cave_rl.runtime.result import CellResult, Outcome
 from cave_rl.runtime.runtime import Runtime, Snapshot, ThreadsAlive
 from cave_rl.semantic import observation
 from cave_rl.semantic.parsing import Action, Parsed
 from cave_rl.semantic.texts import Texts
+from cave_rl.semantic.tools import user_tools_of
 from cave_rl.tasks.config import EpisodeConfig
 from cave_rl.tasks.exchange import Exchange
+from cave_rl.tasks.user import Act
 
 Look = Callable[[Runtime], Steps[dict[str, str]]]
 """Takes digests of the state."""
@@ -91,6 +96,26 @@ class Stage:
         detail = self._limit_of(cell)
         text = observation.observe(cell, state=state, detail=detail, limit_chars=limit, texts=texts)
         return Acted(cell, text, seen)
+
+    def do_steps(self, act: Act) -> Steps[Act]:
+        """Makes a call of the user's, where the hosted objects are; what came of it is told as text.
+
+        Raises:
+            Fault: the hosted objects are gone, or did not survive it.
+        """
+        tools = {tool.name: tool for tool in user_tools_of(self.runtime.setup.hosted)}
+        if act.name not in tools:
+            return replace(act, result=f"Error: there is no tool {act.name!r}{nearest(act.name, tools)}")
+        tool = tools[act.name]
+        try:
+            tool.bind(act.arguments)
+        except TypeError as error:
+            return replace(act, result=f"Error: {error}")
+        record = yield from self.runtime.user_call_steps(tool.target, act.arguments, self.config.limits)
+        if record.result is None:
+            return replace(act, result=f"Error: {record.error}")
+        value = decode(record.result, self.runtime.setup.classes)
+        return replace(act, result=value if isinstance(value, str) else json.dumps(value, default=repr))
 
     def fork_steps(self, n: int, seed: int | None) -> Steps[list[Stage]]:
         """`n` that go on where this one stands.

@@ -108,7 +108,7 @@ class UserConfig(_Endpoint):
     """Who plays the users of tasks that have one, and within which bounds. See `cave_rl.suites.simulator`."""
 
     scripted: bool = Field(False, description="scripts speak in place of simulators, where tasks have them")
-    max_messages: int = Field(50, ge=1, description="its messages in a turn; then the turn is judged as it stands")
+    max_messages: int = Field(50, ge=1, description="its messages and calls in a turn; then it is judged as it stands")
     budget: int | None = Field(
         None, ge=1, description="tokens, prompts included, after which it says no more in a turn; None is no bound"
     )

@@ -54,7 +54,7 @@ from cave_rl.semantic import observation
 from cave_rl.semantic.parsing import Action, Parsed
 from cave_rl.semantic.prompt import Message
 from cave_rl.semantic.protocols import protocol_of
-from cave_rl.semantic.tools import tools_of
+from cave_rl.semantic.tools import tools_of, user_tools_of
 from cave_rl.tasks.acting import Stage
 from cave_rl.tasks.config import EpisodeConfig
 from cave_rl.tasks.exchange import Exchange, exchange_steps, shown
@@ -420,13 +420,15 @@ class Episode:
         """What the turn begins with: its query, or what its user says first."""
         at, query = self._turn, self.task.turns[self._turn.index].query
         if (user := self._users[at.index]) is not None:
-            at.dialogue = Dialogue(at.index, self._seed_of(f"/user/{at.index}"), self.config.user)
+            tools = user_tools_of(self.task.hosted)
+            at.dialogue = Dialogue(at.index, self._seed_of(f"/user/{at.index}"), self.config.user, tools=tools)
             if query:
                 at.dialogue = at.dialogue.asked(query)
             else:
-                said, at.dialogue = yield from begin_steps(user, at.dialogue)
+                called = len(self.runtime.calls)
+                said, at.dialogue = yield from begin_steps(user, at.dialogue, self._acting.do_steps)
                 query = said.text
-                noted = self._note("event: user", None)
+                noted = self._note("event: user", None, self.runtime.calls[called:])
                 noted |= {"observation": query, "user": {**said.info(), **said.details}}
         self.queries.append(query)
         return query
@@ -440,7 +442,7 @@ class Episode:
         at.dialogue = at.dialogue.told(text)
         if not asks:
             return None
-        said, at.dialogue = yield from reply_steps(user, at.dialogue)
+        said, at.dialogue = yield from reply_steps(user, at.dialogue, self._acting.do_steps)
         return said
 
     def _event_steps(self, turn: Turn) -> Steps[None]:

@@ -215,11 +215,13 @@ class Task:
             raise TaskError(f"injected twice: {', '.join(twice)}")
         try:
             targets = preparation.targets
-            preparation.classes  # noqa: B018  # what is wrong with them is told now
+            preparation.classes, preparation.user_targets  # noqa: B018  # what is wrong with them is told now
         except SetupFault as fault:
             raise TaskError(str(fault)) from None
         if missing := sorted(frozenset().union(*(turn.offers for turn in self.turns)) - targets.keys()):
             raise TaskError(f"a turn offers {missing[0]!r}, which is not hosted{nearest(missing[0], targets)}")
+        if preparation.user_targets and not any(turn.user for turn in self.turns):
+            raise TaskError(f"{min(preparation.user_targets)!r} is hosted for a user, and no turn has one")
         for turn in self.turns:
             self._check_event(turn)
             for each in turn.assertions:
@@ -272,6 +274,8 @@ class Task:
             held.append([sorted(turn.offers) for turn in self.turns])
         if any(turn.user is not None for turn in self.turns):
             held.append([turn.user and plain(turn.user) for turn in self.turns])
+        if self.preparation.user_targets:
+            held.append(sorted(self.preparation.user_targets))
         if any(turn.referee is not None for turn in self.turns):
             held.append([turn.referee and plain(turn.referee) for turn in self.turns])
         blob = encode(held, classes)

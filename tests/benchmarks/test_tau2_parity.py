@@ -8,12 +8,10 @@ import zlib
 
 import pytest
 
-from benchmarks.tau2_parity import costs, in_episodes, in_process, is_write, parity, runs, table
+from benchmarks.tau2_parity import SUITES, costs, in_episodes, in_process, is_write, parity, runs, table
 from cave_rl.runtime import Pool
 from cave_rl.suites.third_party.tau2.tasks.data import Action, Scenario, scenarios, splits
-from cave_rl.suites.third_party.tau2.world.backend import INSTALL, Domain
-
-DOMAINS: tuple[Domain, ...] = ("retail", "airline", "telecom")
+from cave_rl.suites.third_party.tau2.world.backend import INSTALL
 
 
 @pytest.fixture
@@ -51,25 +49,26 @@ def test_mutations_say_what_they_do() -> None:
 
 
 @pytest.mark.usefixtures("installed")
-@pytest.mark.parametrize("domain", DOMAINS)
-def test_verdicts_agree(domain: Domain) -> None:
+@pytest.mark.parametrize("name", SUITES)
+def test_verdicts_agree(name: str) -> None:
     """By the code of World and judge, without their processes."""
-    base = splits(domain)["base"]
-    step = {"retail": 38, "airline": 17, "telecom": 12}[domain]
-    ids = base[zlib.crc32(domain.encode()) % step :: step]
-    found = parity(domain, ids, in_process)
+    base = splits(SUITES[name].domain)["base"]
+    step = {"retail": 38, "airline": 17}.get(name, 12)
+    ids = base[zlib.crc32(name.encode()) % step :: step]
+    found = parity(SUITES[name], ids, in_process)
     assert found.disagreements == []
     assert found.kinds["gold"].reward == found.kinds["gold"].peer == len(ids)
-    assert table({domain: found})[-4][1].startswith("0 of ")
+    assert table({name: found})[-4][1].startswith("0 of ")
 
 
 @pytest.mark.usefixtures("installed")
 def test_verdicts_are_the_same_in_episodes(pool: Pool) -> None:
-    for domain in DOMAINS:
-        ids = [next(each for each, told in scenarios(domain).items() if told.communicated or domain == "telecom")]
-        found = parity(domain, ids, in_episodes(pool))
+    for suite in SUITES.values():
+        known = scenarios(suite.domain).items()
+        ids = [next(each for each, told in known if told.communicated or suite.domain == "telecom")]
+        found = parity(suite, ids, in_episodes(pool))
         assert found.disagreements == []
-        assert found.kinds == parity(domain, ids, in_process).kinds
+        assert found.kinds == parity(suite, ids, in_process).kinds
 
 
 @pytest.mark.usefixtures("installed")

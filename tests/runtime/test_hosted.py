@@ -59,9 +59,21 @@ def test_public_methods_are_exposed_properties_and_attributes_are_not() -> None:
     assert flat.injected == ("transfer", "balance")
 
 
+def test_what_is_a_users_is_not_exposed() -> None:
+    hosted = Hosted(Bank(), expose=["balance"], user="transfer")
+    assert (hosted.targets, hosted.injected) == ({"bank.balance": "balance"}, ("bank",))
+    assert hosted.for_user is not None
+    assert hosted.for_user.targets == {"bank.transfer": "transfer"}
+    assert "bank.transfer" not in Hosted(Bank(), user=["transfer"]).targets, "nor where all else is"
+    assert Hosted(Bank()).for_user is None
+
+
 @pytest.mark.parametrize(
     ("make", "error", "told"),
     [
+        (lambda: Hosted(Bank(), user=["transfr"]), ValueError, "no public method 'transfr'; did you mean 'transfer'"),
+        (lambda: Hosted(Bank(), ["balance"], user=["balance"]), ValueError, "'balance' is the user's, or exposed, not"),
+        (lambda: Hosted(ping, user=["ping"]), ValueError, "is a function"),
         (lambda: Hosted(Bank), TypeError, "got the class Bank"),
         (lambda: Hosted(Bank, name="bank"), TypeError, "got the class Bank"),
         (lambda: Hosted([1]), ValueError, "hosted 'list' exposes no method"),

@@ -86,9 +86,9 @@ def _stepwise(rng: random.Random, name: str, value: Any, steps: Sequence[Step], 
 
 @family(tags=("dialogue", "list"))
 def list_steps(rng: random.Random) -> Task:
-    return _stepwise(rng, rng.choice(LISTS), numbers(rng), LIST_STEPS, rng.randint(1, 3))
+    return _stepwise(rng, rng.choice(LISTS), numbers(rng), LIST_STEPS, rng.randint(2, 4))
 
 
 @family(held_out=True, tags=("dialogue", "dict"))
 def dict_steps(rng: random.Random) -> Task:
-    return _stepwise(rng, rng.choice(DICTS), distinct_mapping(rng), DICT_STEPS, rng.randint(1, 3))
+    return _stepwise(rng, rng.choice(DICTS), distinct_mapping(rng), DICT_STEPS, rng.randint(2, 4))

@@ -162,6 +162,16 @@ def test_a_call_of_what_is_not_exposed_is_refused(runtime: Runtime) -> None:
     assert runtime.calls == ()
 
 
+def test_a_call_of_what_is_a_users_is_refused(base: Base) -> None:
+    setup = Setup(hosted=[Hosted(Bank(a=10, b=0), expose=["balance"], user=["transfer"])])
+    with base.template(setup) as template, template.start() as runtime:
+        for code in ("bank.transfer('a', 'b', 3)", FORGE + "link.call('bank.transfer', ('a', 'b', 3), {})"):
+            cell = runtime.execute(code)
+            assert cell.error is not None
+            assert cell.error.type == "AttributeError"
+        assert (runtime.calls, runtime.execute("bank.balance('a')").value) == ((), "10")
+
+
 def test_a_call_between_cells_is_tampering(banks: Template[Runtime]) -> None:
     with banks.start() as runtime:
         runtime.execute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,12 +13,10 @@ from cave_rl.rollouts import play_messages
 from cave_rl.rollouts.play import Rollout
 from cave_rl.runtime import Pool
 from cave_rl.semantic.parsing import fenced
-from cave_rl.suites.third_party.tau2.tasks import airline_simulated, retail_simulated
-from cave_rl.suites.third_party.tau2.tasks.suite import Tickets
-from cave_rl.suites.third_party.tau2.world.backend import backend
+from cave_rl.suites.third_party.tau2.tasks import airline_simulated, retail_simulated, telecom_simulated
+from cave_rl.suites.third_party.tau2.world.backend import backend, tools_of
 from cave_rl.tasks import Episode, EpisodeConfig, Task, UserConfig
 from cave_rl.tasks.settings import ConfigError
-from cave_rl.tasks.suite import SuiteError
 from cave_rl.tasks.validation.validate import validate
 from tests.clients.endpoint import Body, Reply, Script, serving
 
@@ -72,7 +71,7 @@ def test_the_agent_is_told_the_policy_and_the_customers_words_alone(pool: Pool) 
 def test_the_customer_is_told_the_scenario_and_the_agents_words_alone(pool: Pool) -> None:
     _, requests = talked(pool, retail_simulated.scenario("0"), talks(FIRST, CONFIRMED, "###STOP###"), SAID)
     system, *lines = requests[-1]["messages"]
-    assert system["content"].startswith(backend().guidelines().strip())
+    assert system["content"].startswith(backend().guidelines("retail").strip())
     assert "<scenario>\nInstructions:\n\tDomain: retail" in system["content"]
     assert [(line["role"], line["content"]) for line in lines] == [
         ("user", "Hi! How can I help you today?"),
@@ -116,13 +115,55 @@ def test_without_an_endpoint_it_is_told_what_to_set(pool: Pool) -> None:
         Episode(retail_simulated.scenario("0"), pool=pool, config=EpisodeConfig())
 
 
-def test_telecoms_customers_have_tools_and_are_not_simulated() -> None:
-    with pytest.raises(SuiteError, match="solo only"):
-        Tickets("telecom", simulated=True)
+TICKET = "[mobile_data_issue]data_mode_off|data_usage_exceeded[PERSONA:None]"
+"""One thing to do for the customer, and one for the agent."""
+REFUEL = "refuel_data(customer_id='C1001', line_id='L1002', gb_amount=2.0)"
+CALLS = (
+    "My mobile data does not work.",
+    Reply(calls=[("toggle_data", "{}")]),
+    "It is on, but slow.",
+    "Thanks! ###STOP###",
+)
+
+
+def phones(*replies: str | Reply) -> Script:
+    """Plays the customer by replies, some of them calls: how many messages of its own there are tells which is next."""
+
+    def customer(path: str, body: Body, before: int) -> Reply:
+        own = sum(message["role"] == "assistant" for message in body["messages"])
+        following = replies[min(own, len(replies) - 1)]
+        return following if isinstance(following, Reply) else Reply(following)
+
+    return customer
+
+
+def test_telecoms_customer_has_a_telephone_and_the_agent_the_companys_tools(pool: Pool) -> None:
+    said = ["Please turn mobile data on.", fenced(REFUEL), "It is faster now."]
+    rollout, requests = talked(pool, telecom_simulated.scenario(TICKET), phones(*CALLS), said)
+    found = rollout.infos[-1]["tau2"]
+    assert rollout.reward == 1.0
+    assert [name for name, _ in found["calls"]] == ["toggle_data", "refuel_data"]
+    assert scored("telecom", found["task"], found["calls"], said[-1])
+    offered = [tool["function"]["name"] for tool in requests[0]["tools"]]
+    assert offered == list(tools_of("telecom", "user"))
+    assert [message["role"] for message in requests[2]["messages"][-2:]] == ["assistant", "tool"]
+    assert requests[2]["messages"][-1]["content"].startswith("Mobile Data is now ON.")
+    heard = str([message["content"] for message in rollout.episode.messages[2:]])
+    assert "Mobile Data is now ON" not in heard, "what the customer's tools tell is the customer's"
+
+
+def test_neither_does_what_is_the_others(pool: Pool) -> None:
+    task = telecom_simulated.scenario(TICKET)
+    alone, _ = talked(pool, task, phones("Hi.", "Well? ###STOP###"), [fenced(f"{REFUEL}\ntoggle_data()"), "Done."])
+    assert "name 'toggle_data' is not defined" in alone.episode.messages[-2]["content"]
+    assert (alone.reward, [name for name, _ in alone.infos[-1]["tau2"]["calls"]]) == (0.0, ["refuel_data"])
+    takes = Reply(calls=[("refuel_data", json.dumps({"customer_id": "C1001", "line_id": "L1002", "gb_amount": 2.0}))])
+    _, requests = talked(pool, task, phones("Hi.", takes, "Well? ###STOP###"), ["Please refuel."])
+    assert requests[-1]["messages"][-1]["content"].startswith("Error: there is no tool 'refuel_data'")
 
 
 def test_validation_finds_nothing_wrong(pool: Pool) -> None:
     config = EpisodeConfig(user=UserConfig(scripted=True))
-    tasks = [retail_simulated.scenario("2"), airline_simulated.scenario("2")]
+    tasks = [retail_simulated.scenario("2"), airline_simulated.scenario("2"), telecom_simulated.scenario(TICKET)]
     report = validate(tasks, hacks=1, pool=pool, config=config)
     assert report.ok, [str(each) for each in report.errors]

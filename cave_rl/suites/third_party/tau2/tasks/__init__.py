@@ -9,7 +9,7 @@ talk to or without, `judging` judges them. tau2 is needed to make a task, and no
 
 from cave_rl.suites.third_party.tau2.tasks.suite import Tickets
 
-__all__ = ["airline", "airline_simulated", "retail", "retail_simulated", "telecom", "telecom_full"]
+__all__ = ["airline", "airline_simulated", "retail", "retail_simulated", "telecom", "telecom_full", "telecom_simulated"]
 
 retail = Tickets("retail")
 airline = Tickets("airline")
@@ -18,3 +18,4 @@ telecom_full = Tickets("telecom", full=True)
 
 retail_simulated = Tickets("retail", simulated=True)
 airline_simulated = Tickets("airline", simulated=True)
+telecom_simulated = Tickets("telecom", simulated=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -10,7 +11,7 @@ from cave_rl.suites.simulator import LLMUser
 from cave_rl.suites.third_party.tau2.tasks.data import Scenario
 from cave_rl.suites.third_party.tau2.world.backend import backend
 from cave_rl.tasks.config import UserConfig
-from cave_rl.tasks.user import Dialogue, Said
+from cave_rl.tasks.user import Act, Dialogue, Said
 
 PREFACE = """\
 You are a customer service agent and help a customer, by the policy below. What you write without code is said to the \
@@ -67,16 +68,16 @@ class Customer:
         return (yield from self.player.say_steps(replace(dialogue, lines=(own, *rest))))
 
 
-def customer(scenario: Scenario) -> Customer:
+def customer(scenario: Scenario, script: Sequence[str | Act] = ()) -> Customer:
     """The customer of a task.
 
-    Where scripts speak in place of models, they tell all that the model would be told, and end the conversation with
-    the next answer.
+    Where scripts speak in place of models, they tell all that the model would be told, do and say what is in `script`,
+    and end the conversation with the next answer.
 
     Raises:
         ModuleNotFoundError: tau2 is not installed.
     """
-    system = SYSTEM.format(guidelines=backend().guidelines().strip(), told=scenario.customer)
+    system = SYSTEM.format(guidelines=backend().guidelines(scenario.domain).strip(), told=scenario.customer)
     policy = backend().policy(scenario.domain, solo=False).strip()
-    player = LLMUser(system, script=[scenario.customer, "###STOP###"])
+    player = LLMUser(system, script=[scenario.customer, *script, "###STOP###"])
     return Customer(player, PREFACE.format(policy=policy))

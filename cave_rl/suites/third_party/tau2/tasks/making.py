@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cave_rl.runtime.primitives import Hosted
@@ -11,12 +12,15 @@ from cave_rl.suites.third_party.tau2.tasks.assertions import referee
 from cave_rl.suites.third_party.tau2.tasks.customer import customer
 from cave_rl.suites.third_party.tau2.tasks.data import Action, Scenario
 from cave_rl.suites.third_party.tau2.tasks.judging import Resolved
-from cave_rl.suites.third_party.tau2.world.backend import Domain, backend
+from cave_rl.suites.third_party.tau2.world.backend import Domain, backend, tools_of
 from cave_rl.suites.third_party.tau2.world.desk import Desk
 from cave_rl.tasks.task import Task, Turn
-from cave_rl.tasks.user import Say
+from cave_rl.tasks.user import Act, Say
 
 MAX_STEPS, MAX_STEPS_TALKING = 30, 100
+
+ASKED, DONE = "Please do what is next on your telephone.", "Done."
+"""What the two say to each other where answers are played that both have a part in."""
 
 SOLO = """\
 You are a customer service agent and solve a ticket, by the policy below. The functions are the agent's, and those of \
@@ -51,24 +55,28 @@ def make(scenario: Scenario, *, simulated: bool = False) -> Task:
 
     Args:
         scenario: upstream's.
-        simulated: a model plays the customer, whom the agent talks with; not for telecom, whose customers have tools.
+        simulated: a model plays the customer, whom the agent talks with. Telecom's then have their telephones to
+            themselves.
 
     Raises:
         ModuleNotFoundError: tau2 is not installed.
     """
-    desk = opened(scenario)
-    hosted = Hosted(desk, name="desk", expose=tuple(tool.name for tool in backend().tools(scenario.domain)), flat=True)
+    own, theirs = tools_of(scenario.domain, "assistant"), tools_of(scenario.domain, "user")
+    expose, user_only = (own, theirs) if simulated else (own + theirs, ())
+    hosted = Hosted(opened(scenario), expose, name="desk", flat=True, user=user_only)
     solution = solve(scenario)
     resolved = Resolved(scenario, hosted.name, solution.changed)
-    said = [Say(resolved.gold_answer or "Done.")] if simulated else []
-    user = customer(scenario) if simulated else None
+    gold, script = talk(solution.parts) if simulated else ([code(part) for part in solution.parts], [])
+    if simulated:
+        gold.append(Say(resolved.gold_answer or "Done."))
+    user = customer(scenario, script) if simulated else None
     query = "" if simulated else _query(scenario)
     preface = user.preface if user else query.partition(scenario.customer)[0]
     turn = Turn(
         query,
         resolved,
         changes=[hosted.name],
-        gold=[*solution.cells, *said],
+        gold=gold,
         max_steps=MAX_STEPS_TALKING if simulated else MAX_STEPS,
         refusal=solution.idle,
         user=user,
@@ -109,12 +117,12 @@ class Solution:
     Attributes:
         changed: what they change.
         idle: whether nothing need be done.
-        cells: they as Python: a call that fails ends its cell.
+        parts: they in order; a call that fails ends its part.
     """
 
     changed: Mapping[str, str]
     idle: bool
-    cells: tuple[str, ...]
+    parts: tuple[tuple[Action, ...], ...]
 
 
 def solve(scenario: Scenario) -> Solution:
@@ -125,13 +133,13 @@ def solve(scenario: Scenario) -> Solution:
     desk = opened(scenario)
     desk.open()
     held = all(said == each["assert_value"] for said, each in zip(desk.answers, scenario.asserted, strict=True))
-    cells: list[list[str]] = [[]]
+    parts: list[list[Action]] = [[]]
     for each in scenario.actions:
-        cells[-1].append(written(each))
+        parts[-1].append(each)
         try:
             getattr(desk, each.name)(**each.arguments)
         except Exception:  # as upstream has it: what it did until then stands
-            cells.append([])
+            parts.append([])
     asks = {
         "DB": bool(desk.changed),
         "COMMUNICATE": bool(scenario.communicated),
@@ -139,7 +147,26 @@ def solve(scenario: Scenario) -> Solution:
         "ACTION": bool(scenario.actions),
     }
     idle = not any(asks[part] for part in scenario.basis)
-    return Solution(desk.changed, idle, tuple("\n".join(cell) for cell in cells if cell))
+    return Solution(desk.changed, idle, tuple(tuple(part) for part in parts if part))
+
+
+def talk(parts: Sequence[Sequence[Action]]) -> tuple[list[str | Say], list[str | Act]]:
+    """Answers as an agent and a customer make them who each have their own tools: what the one and the other does."""
+    agent: list[str | Say] = []
+    customer: list[str | Act] = []
+    for part in parts:
+        for side, actions in itertools.groupby(part, key=lambda action: action.side):
+            if side == "assistant":
+                agent.append(code(list(actions)))
+            else:
+                agent.append(Say(ASKED))
+                customer += [*(Act(action.name, action.arguments) for action in actions), DONE]
+    return agent, customer
+
+
+def code(actions: Sequence[Action]) -> str:
+    """Actions as a cell."""
+    return "\n".join(map(written, actions))
 
 
 def written(action: Action) -> str:

@@ -18,11 +18,12 @@ from cave_rl.suites.third_party.tau2.world.backend import INSTALL, Domain
 from cave_rl.tasks.suite import Split, Suite, SuiteError
 from cave_rl.tasks.task import Task
 
-DOMAINS: dict[Domain, tuple[str, str]] = {
-    "retail": ("Retail-SingleAgent", "114 customers of a shop"),
-    "airline": ("Airline-SingleAgent", "50 customers of an airline"),
-    "telecom": ("Telecom-Solo", "114 tickets of a telephone company, solved alone with the customer's telephone"),
+DOMAINS: dict[Domain, tuple[str, str, str]] = {
+    "retail": ("Retail-SingleAgent", "114 customers of a shop", "; all that they would say is told at once"),
+    "airline": ("Airline-SingleAgent", "50 customers of an airline", "; all that they would say is told at once"),
+    "telecom": ("Telecom-Solo", "114 customers of a telephone company", "; tickets, solved with their telephones"),
 }
+"""What each suite is called, what is in it, and how it is where nobody plays the customers."""
 
 FAMILIES: dict[Domain, tuple[str, ...]] = {
     "retail": ("retail",),
@@ -40,8 +41,8 @@ class Tickets(Suite):
         domain: `retail`, `airline` or `telecom`.
         full: train on all that upstream has for telecom, 2,285 tasks, but for those of the other splits.
         refusals: with the tasks in which nothing need be done; without them, what is left asks for something.
-        simulated: a model plays the customer (`env.user.url`, `env.user.model`), who otherwise tells all at once. For
-            retail and airline.
+        simulated: a model plays the customer (`env.user.url`, `env.user.model`), who otherwise tells all at once, or
+            has left a ticket.
     """
 
     def __init__(self, domain: Domain, *, full: bool = False, refusals: bool = True, simulated: bool = False) -> None:
@@ -49,16 +50,11 @@ class Tickets(Suite):
             raise SuiteError(f"tau2 has no domain {domain!r}{nearest(domain, DOMAINS)}")
         if full and domain != "telecom":
             raise SuiteError(f"only telecom has more tasks than its splits, not {domain}")
-        if simulated and domain == "telecom":
-            raise SuiteError(
-                "telecom's customers have tools of their own, which no user here can call: it is solo only"
-            )
-        title, told = DOMAINS[domain]
-        if full:
-            title, told = title.replace("-", "Full-"), f"{told}; 2,235 to train on"
-        if domain != "telecom":
-            told += ", played by a model" if simulated else "; all that they would say is told at once"
-            title = title.partition("-")[0] if simulated else title
+        title, told, alone = DOMAINS[domain]
+        title = title.replace("-", "Full-") if full else title
+        told = f"{told}, played by a model" if simulated else f"{told}{alone}"
+        told = f"{told}; 2,235 to train on" if full else told
+        title = title.partition("-")[0] if simulated else title
         super().__init__(f"Tau2-{title}-v0", description=f"tau2-bench: {told}")
         self.domain: Domain = domain
         self.full = full

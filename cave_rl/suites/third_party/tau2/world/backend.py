@@ -84,8 +84,8 @@ class Backend(Protocol):
     def splits(self, domain: Domain) -> dict[str, list[str]]:
         """The ids of tasks by upstream's splits. Host only."""
 
-    def guidelines(self) -> str:
-        """What upstream tells a simulated customer. Host only."""
+    def guidelines(self, domain: Domain) -> str:
+        """What upstream tells a simulated customer, with tools or without. Host only."""
 
 
 @functools.cache
@@ -102,6 +102,11 @@ def backend() -> Backend:
     from cave_rl.suites.third_party.tau2.world.ported import Ported
 
     return Ported()
+
+
+def tools_of(domain: Domain, side: Side) -> tuple[str, ...]:
+    """The names of one side's tools."""
+    return tuple(tool.name for tool in backend().tools(domain) if tool.side == side)
 
 
 def _is_upstream() -> bool:

@@ -69,8 +69,9 @@ class Ported:
         found: dict[str, list[str]] = json.loads((_data(domain) / "split_tasks.json").read_bytes())
         return found
 
-    def guidelines(self) -> str:
-        return (port.root() / "data" / "user_simulator" / "simulation_guidelines.txt").read_text(encoding="utf-8")
+    def guidelines(self, domain: Domain) -> str:
+        name = "simulation_guidelines_tools" if domain == "telecom" else "simulation_guidelines"
+        return (port.root() / "data" / "user_simulator" / f"{name}.txt").read_text(encoding="utf-8")
 
 
 class PortedEnvironment:

@@ -50,10 +50,10 @@ class Upstream:
         found: dict[str, list[str]] = _module(domain).get_tasks_split()
         return found
 
-    def guidelines(self) -> str:
+    def guidelines(self, domain: Domain) -> str:
         from tau2.user.user_simulator import get_global_user_sim_guidelines
 
-        return str(get_global_user_sim_guidelines(use_tools=False))
+        return str(get_global_user_sim_guidelines(use_tools=domain == "telecom"))
 
 
 class UpstreamEnvironment:
