@@ -54,8 +54,9 @@ A step:
 | detail       | what is known where the outcome does not tell                                                       |
 | wall_s, cpu_s, peak_kb | what it used                                                                              |
 | user         | what the turn's user said to the message: `text`, `over`, `stop` (what ended the dialogue),         |
-|              | `limited` (a bound did), `prompt_tokens`, `completion_tokens`; of a simulator also `seconds`,       |
-|              | `model`, `finish`, `retries`; only where one spoke                                                  |
+|              | `limited` (a bound did), `prompt_tokens`, `completion_tokens`; `acts`, if it used tools before      |
+|              | (`name`, `arguments`, `result`); of a simulator also `seconds`, `model`, `finish`, `retries`; only  |
+|              | where one spoke                                                                                     |
 | opinion      | what the turn's referee said as it ended: `met`, `findings` (`statement`, `met`, `reason`),          |
 |              | `prompt_tokens`, `completion_tokens`, also `seconds`, `model`, `retries`; only where one was asked  |
 

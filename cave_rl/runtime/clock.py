@@ -9,6 +9,9 @@ import zoneinfo
 from cave_rl.runtime.errors import SetupFault
 from cave_rl.runtime.extras import advice
 
+LIBRARY = "time_machine"
+"""What stops clocks; it comes with the extra `clock`."""
+
 _UTC = zoneinfo.ZoneInfo("UTC")
 
 
@@ -39,6 +42,6 @@ def moment_of(given: datetime.datetime | str) -> tuple[str, str]:
 
 def check_clock() -> None:
     """Raises a `SetupFault` if the library that stops clocks is not there."""
-    if importlib.util.find_spec("time_machine") is None:
-        how = advice("time_machine") or "time_machine is not installed; it comes with: pip install 'cave-rl[clock]'"
+    if importlib.util.find_spec(LIBRARY) is None:
+        how = advice(LIBRARY) or f"{LIBRARY} is not installed; it comes with: pip install 'cave-rl[clock]'"
         raise SetupFault(f"the set-up stops the clock: {how}")

@@ -141,9 +141,9 @@ def session_steps(task: Task, pool: Pool, desk: Desk, seed: int) -> Steps[Runtim
     brief = {"variables": [], "functions": [], "types": [], "hosted": hosted, "setup": None, "clock": moment}
 
     def make() -> Steps[Template[Runtime]]:
-        return (yield from pool.base(task.modules).serve_steps(brief, KERNEL, _runtime(frozenset(desk.tools))))
+        return (yield from pool.base(task.imported).serve_steps(brief, KERNEL, _runtime(frozenset(desk.tools))))
 
-    template = yield from pool.template_steps(("desk", task.modules, json.dumps(proxies), moment), make)
+    template = yield from pool.template_steps(("desk", task.imported, json.dumps(proxies), moment), make)
     runtime: Runtime = yield from template.start_steps(seed)
     runtime.companion = DeskWorld(desk)
     return runtime

@@ -6,7 +6,7 @@ An override takes a YAML value: `train.steps=50`, `suite.tags=[core]`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -99,6 +99,27 @@ def dump(config: BaseModel) -> str:
 def dump_data(data: Mapping[str, Any]) -> str:
     """Plain data as YAML."""
     return yaml.safe_dump(dict(data), sort_keys=False)
+
+
+def differing(one: BaseModel, other: BaseModel) -> list[str]:
+    """The dotted keys at which two configurations of a kind differ.
+
+    >>> class Part(BaseModel):
+    ...     steps: int = 1
+    >>> class Whole(BaseModel):
+    ...     train: Part = Part()
+    >>> differing(Whole(), Whole(train=Part(steps=2)))
+    ['train.steps']
+    """
+    return list(_differing(one.model_dump(mode="json"), other.model_dump(mode="json"), ""))
+
+
+def _differing(one: Any, other: Any, at: str) -> Iterator[str]:
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in dict.fromkeys([*one, *other]):
+            yield from _differing(one.get(key), other.get(key), f"{at}.{key}" if at else str(key))
+    elif one != other:
+        yield at
 
 
 def _explain(kind: type[BaseModel], error: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Hashable
 
+from cave_rl.runtime.clock import check_clock
 from cave_rl.runtime.drive import Steps
 from cave_rl.runtime.pool import Pool
 from cave_rl.runtime.runtime import Runtime
@@ -25,7 +26,9 @@ def template_steps(task: Task, pool: Pool) -> Steps[Template[Runtime]]:
         key = ("runtime", task.suite, task.family, task.seed, task.content, code)
 
     def make() -> Steps[Template[Runtime]]:
-        return (yield from pool.base(task.modules).template_steps(task.preparation))
+        if task.clock is not None:
+            check_clock()
+        return (yield from pool.base(task.imported).template_steps(task.preparation))
 
     return (yield from pool.template_steps(key, make))
 

@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 
 from cave_rl.rewards.assertions import Assertion, CallCount, Contains, as_assertions
 from cave_rl.rewards.compose import Counting
-from cave_rl.runtime.clock import moment_of
+from cave_rl.runtime.clock import LIBRARY, moment_of
 from cave_rl.runtime.errors import SetupFault
 from cave_rl.runtime.inside.encode import encode
 from cave_rl.runtime.nearest import nearest
@@ -237,6 +237,11 @@ class Task:
     def preparation(self) -> Setup:
         """What its runtimes are made from."""
         return Setup(self.variables, self.functions, self.types, self.setup, self.hosted, self.clock)
+
+    @property
+    def imported(self) -> tuple[str, ...]:
+        """What is imported once for all of its runtimes: its modules, and what stops its clock."""
+        return self.modules if self.clock is None or LIBRARY in self.modules else (*self.modules, LIBRARY)
 
     def withheld(self, turn: int) -> frozenset[str]:
         """The hosted methods that come only with turns after this one."""

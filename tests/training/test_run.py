@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from rich.console import Console
 
 from cave_rl.evaluation import Evaluation
@@ -23,6 +24,7 @@ from cave_rl.tasks import registry
 from cave_rl.tasks.suite import Suite, SuiteError
 from cave_rl.tasks.task import Task, Turn
 from cave_rl.training import policy, run
+from cave_rl.training.check import check
 from cave_rl.training.config import ConfigError, TrainConfig, load
 from cave_rl.training.models import ModelError
 from cave_rl.training.progress import Stopper
@@ -136,9 +138,22 @@ def test_the_same_command_again_says_that_it_is_done(done: tuple[TrainConfig, Co
 def test_another_configuration_in_the_same_directory_is_refused(done: tuple[TrainConfig, Console]) -> None:
     config, _ = done
     other = tiny.config(config.output, train__steps=4)
-    with pytest.raises(ConfigError, match="holds a run of another configuration: choose another output"):
+    with pytest.raises(ConfigError, match=r"another configuration \(it has another train\.steps\): choose"):
         run.train(other, quiet())
     assert load(Path(config.output) / "config.yaml") == config
+
+
+def test_a_run_that_was_begun_without_a_key_has_its_default(done: tuple[TrainConfig, Console], tmp_path: Path) -> None:
+    config, _ = done
+    shutil.copytree(config.output, tmp_path / "out")
+    there = config.model_copy(update={"output": str(tmp_path / "out")})
+    data = there.model_dump(mode="json")
+    del data["train"]["gamma"], data["env"]["user"]
+    (tmp_path / "out" / "config.yaml").write_text(yaml.safe_dump(data))
+    check(there, trl=False)
+    (tmp_path / "out" / "config.yaml").write_text("of: another\n")
+    with pytest.raises(ConfigError, match=r"a run of another version, or something else.*unknown key 'of'"):
+        check(there, trl=False)
 
 
 def test_an_interrupted_run_goes_on_as_if_it_had_not_been(
@@ -269,6 +284,7 @@ def test_where_every_episode_fails_on_our_side_the_run_says_so(tmp_path: Path) -
         ({"env__prompt": {"style": "compac"}}, "did you mean 'compact'"),
         ({"env__prompt": {"path": "no.yaml"}}, "cannot read the prompt file no.yaml"),
         ({"suite__tags": ["dialogue"]}, "tasks of 'both' take up to 2 messages, and rollout.budget is not given"),
+        ({"suite": {"name": "tests.tasks.shop:suite"}, "eval": {}}, r"set user\.url and user\.model"),
         ({"model__name": "./nowhere"}, "no directory"),
     ],
 )

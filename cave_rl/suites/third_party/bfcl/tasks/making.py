@@ -9,14 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from cave_rl.rewards.compose import Counting
+from cave_rl.runtime.clock import LIBRARY
 from cave_rl.runtime.primitives import Hosted
 from cave_rl.suites.third_party.bfcl.tasks import simulators
 from cave_rl.suites.third_party.bfcl.tasks.data import Dialogue, dialogues, documented
 from cave_rl.suites.third_party.bfcl.tasks.judging import Passes
 from cave_rl.tasks.task import Task, Turn
-
-_CLOCK = "time_machine"
-"""Imported once rather than for each task: where pytest is installed, it imports that."""
 
 MOMENT = datetime.datetime(2026, 3, 23, 12)
 """When everything happens: files note when they were written, and the same calls must leave the same state."""
@@ -38,8 +36,8 @@ def make(category: str, number: int, *, official: bool, flat: bool, counting: Co
     """
     from bfcl_eval.eval_checker.multi_turn_eval.multi_turn_checker import multi_turn_checker
 
-    if importlib.util.find_spec(_CLOCK) is None:
-        raise ModuleNotFoundError(f"No module named {_CLOCK!r}", name=_CLOCK)
+    if importlib.util.find_spec(LIBRARY) is None:
+        raise ModuleNotFoundError(f"No module named {LIBRARY!r}", name=LIBRARY)
     dialogue = dialogues(category)[number]
     made = simulators.make(dialogue)
     if "GorillaFileSystem" in made:
@@ -60,7 +58,6 @@ def make(category: str, number: int, *, official: bool, flat: bool, counting: Co
         tuple(_turn(dialogue, each, targets) for each in passes),
         hosted=tuple(hosted),
         clock=MOMENT,
-        modules=(_CLOCK,),
         counting=counting,
         difficulty=sum(map(len, dialogue.gold)),
     )
