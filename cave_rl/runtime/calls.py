@@ -14,7 +14,7 @@ from typing import Any
 from cave_rl.runtime.channel import Channel
 from cave_rl.runtime.deadline import Deadline
 from cave_rl.runtime.drive import Steps, Wait
-from cave_rl.runtime.errors import Fault, RuntimeGone
+from cave_rl.runtime.errors import RuntimeGone
 from cave_rl.runtime.inside import frames
 from cave_rl.runtime.inside.encode import encode
 from cave_rl.runtime.inside.proxies import INLINE_BYTES, MOST_ARGUMENTS, MOST_BYTES
@@ -132,7 +132,8 @@ class Calls:
         """Makes a call of a user's, between two cells.
 
         Raises:
-            Fault: the World is gone, or did not survive it.
+            Fault: the World was gone before.
+            RuntimeGone: it ended the World.
         """
         keywords = {name: encode(value) for name, value in arguments.items()}
         call = {"target": target, "arguments": [], "keywords": keywords, "most": limits.claim_bytes}
@@ -140,7 +141,7 @@ class Calls:
         try:
             yield from self._call_steps(world, call, deadline, 0)
         except RuntimeGone as gone:
-            raise Fault(f"a call of the user's: {self.failed}") from gone
+            raise RuntimeGone("crashed", self.failed) from gone
         return self.record[-1]
 
     def _refused(self, target: str, arguments: list[bytes], keywords: dict[str, bytes]) -> tuple[list[str], str] | None:

@@ -234,11 +234,17 @@ class Runtime(Process):
 
         Raises:
             KeyError: it is no method of a user's.
-            Fault: the hosted objects are gone, or did not survive it.
+            RuntimeGone: the hosted objects did not survive it, as the rollout had left them; or the runtime had ended.
+            Fault: the hosted objects were gone before.
         """
         if target not in self.setup.user_targets or self.world is None:
             raise KeyError(f"{target!r} is no method of a user's{nearest(target, self.setup.user_targets)}")
-        return (yield from self._calls.user_steps(self.world, target, arguments, limits or _LIMITS))
+        self.check_alive()
+        try:
+            return (yield from self._calls.user_steps(self.world, target, arguments, limits or _LIMITS))
+        except RuntimeGone as gone:
+            self.lose(gone)
+            raise
 
     def snapshot(self) -> Snapshot:
         """A parked fork of the runtime as it is now.

@@ -101,7 +101,8 @@ class Stage:
         """Makes a call of the user's, where the hosted objects are; what came of it is told as text.
 
         Raises:
-            Fault: the hosted objects are gone, or did not survive it.
+            RuntimeGone: the hosted objects did not survive it.
+            Fault: they were gone before.
         """
         tools = {tool.name: tool for tool in user_tools_of(self.runtime.setup.hosted)}
         if act.name not in tools:

@@ -65,7 +65,7 @@ from cave_rl.tasks.referee import Hearing, Opinion, Opinions, heeded, told_by
 from cave_rl.tasks.starting import rollout_seed, template_steps
 from cave_rl.tasks.task import Task, Turn, named
 from cave_rl.tasks.telling import StepResult, digests, step_info, trace_entry
-from cave_rl.tasks.user import Dialogue, Said, User, begin_steps, reply_steps
+from cave_rl.tasks.user import Dialogue, Said, User, UserFault, begin_steps, reply_steps
 
 __all__ = ["Episode", "StepResult", "check_users"]
 
@@ -346,10 +346,13 @@ class Episode:
         elif parsed.action is Action.ANSWER:
             outcome, text, ends = "answered", "", True
             if turn.dialogue is not None:
-                said = yield from self._talk_steps(parsed.answer or "", asks=not limited)
-                ends = said is not None and said.over and not said.limited
-                limited = limited or (said is not None and said.limited)
-                outcome = "answered" if ends else "said"
+                try:
+                    said = yield from self._talk_steps(parsed.answer or "", asks=not limited)
+                    ends = said is not None and said.over and not said.limited
+                    limited = limited or (said is not None and said.limited)
+                    outcome = "answered" if ends else "said"
+                except RuntimeGone as gone:  # in a call of the user's: what it found there was the rollout's doing
+                    outcome, problem = gone.outcome, gone.detail
         elif parsed.action is Action.MALFORMED:
             turn.malformed += 1
             self._tally.malformed += 1
@@ -426,7 +429,10 @@ class Episode:
                 at.dialogue = at.dialogue.asked(query)
             else:
                 called = len(self.runtime.calls)
-                said, at.dialogue = yield from begin_steps(user, at.dialogue, self._acting.do_steps)
+                try:
+                    said, at.dialogue = yield from begin_steps(user, at.dialogue, self._acting.do_steps)
+                except RuntimeGone as gone:
+                    raise UserFault(f"the user of turn {at.index + 1} could not begin: {gone}") from gone
                 query = said.text
                 noted = self._note("event: user", None, self.runtime.calls[called:])
                 noted |= {"observation": query, "user": {**said.info(), **said.details}}

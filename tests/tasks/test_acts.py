@@ -14,7 +14,18 @@ from cave_rl.rollouts import play_messages, traces
 from cave_rl.runtime import Limits, Pool, run
 from cave_rl.semantic.protocols import ProtocolName, call_text
 from cave_rl.suites.simulator import LLMUser
-from cave_rl.tasks import Act, Episode, EpisodeConfig, Say, ScriptedUser, TaskError, User, UserConfig, validate
+from cave_rl.tasks import (
+    Act,
+    Episode,
+    EpisodeConfig,
+    Say,
+    ScriptedUser,
+    TaskError,
+    User,
+    UserConfig,
+    UserFault,
+    validate,
+)
 from tests.clients.endpoint import Body, Reply
 from tests.conftest import Play, python
 from tests.tasks.router import Router
@@ -87,11 +98,17 @@ def test_a_call_that_takes_too_long_is_told_as_that(play: PlayIt) -> None:
     assert done["result"] == "Error: TimeoutError: router.ping took longer than a cell may"
 
 
-def test_a_call_that_ends_what_is_hosted_is_a_fault(play: PlayIt) -> None:
+def test_a_call_that_ends_what_is_hosted_has_failed_as_one_of_a_cells_has(play: PlayIt) -> None:
+    """What the user found there the rollout may have left: it must not get out of its score by that."""
     played = play(call(ScriptedUser(["Hello.", Act("router_burn"), "Hm."])), "Plug it in.")
-    fault = played.last.info["fault"]
-    assert "router.burn did not survive its call" in fault["message"]
-    assert (played.reward, played.episode.scores) == (0.0, [])
+    assert (played.last.info["outcome"], "fault" in played.last.info) == ("crashed", False)
+    assert (played.reward, played.episode.scores) == (0.0, [0.0])
+    assert "router.burn did not survive its call" in played.episode.trace[-1]["detail"]
+
+
+def test_one_that_ends_it_before_the_first_words_is_a_fault(play: PlayIt) -> None:
+    with pytest.raises(UserFault, match=r"could not begin: .*router\.burn did not survive"):
+        play(call(ScriptedUser([Act("router_burn"), "Hm."])))
 
 
 def test_a_user_may_act_before_the_first_words(play: PlayIt) -> None:
