@@ -1,12 +1,13 @@
 """Does it matter which turn is given the credit? Runs with equal seeds, one a way of giving it.
 
-    python -m benchmarks.credit --seeds 0,1,2 --steps 30
+    python -m benchmarks.credit --seeds 0,1,2 --steps 20
     python -m benchmarks.credit --seeds 0,1,2 --credits episode,turn,branch train.branches.most=64
 
 Each run is a `cave-rl train` of `configs/credit.yaml` with another `train.credit` and seed; anything else can be set
-by dotted overrides. Runs of one seed see the same tasks in the same order, begin with the same model, and are measured
-on the same tasks, so they are compared pairwise. A run that was broken off goes on where it stopped, one that is done
-is only read: the same command finishes the comparison.
+by dotted overrides. All begin with one warm start (`cave-rl sft`), so that turns go now well, now badly: where all
+members of a group do the same no credit teaches anything. Runs of one seed see the same tasks in the same order and are
+measured on the same tasks, so they are compared pairwise. A run that was broken off goes on where it stopped, one that
+is done is only read: the same command finishes the comparison.
 
 What is not covered: one model, one suite, one learning rate for all. Another learning rate may suit another credit.
 """
@@ -53,17 +54,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs what is missing, then writes results.json, results.md and results.png."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", default="0,1,2", help="comma-separated")
-    parser.add_argument("--steps", type=int, default=30, help="optimizer steps of each run")
+    parser.add_argument("--steps", type=int, default=20, help="optimizer steps of each run")
+    parser.add_argument("--cold", action="store_true", help="begin with the model as it is, without a warm start")
     parser.add_argument("--credits", default="episode,turn", help="episode, turn, branch; the first is compared with")
     parser.add_argument("--config", type=Path, default=CONFIG)
     parser.add_argument("--output", type=Path, default=Path("outputs/credit"))
     parser.add_argument("overrides", nargs="*", help="dotted: model.name=... train.scale_rewards=none")
     asked = parser.parse_args(arguments)
     credits, seeds = asked.credits.split(","), [int(seed) for seed in asked.seeds.split(",")]
-    configs = planned(asked.config, asked.overrides, credits, seeds, asked.steps, asked.output)
+    warm = [] if asked.cold else warmed(asked.config, asked.overrides, asked.output)
+    configs = planned(asked.config, [*asked.overrides, *warm], credits, seeds, asked.steps, asked.output)
     for config in configs:
         run(config, [other for other in configs if other.seed == config.seed])
     print(write(configs, credits, asked.output))
+
+
+def warmed(file: Path, overrides: Sequence[str], output: Path) -> list[str]:
+    """The override by which runs begin with a warm start, which is made if it is not there."""
+    from cave_rl.training import sft
+
+    directory = output / "warm"
+    if not (directory / "sft.json").is_file():
+        sft.learn(load(file, [*overrides, f"output={directory}"]))
+    return [f"model.name={directory / 'adapter'}"]
 
 
 def planned(

@@ -52,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=10.0, help="most of all runs together")
     parser.add_argument("--steps", type=int, default=30, help="optimizer steps of each run")
+    parser.add_argument("--cold", action="store_true", help="begin with the model as it is, without a warm start")
     parser.add_argument("--seeds", default="0,1,2", help="comma-separated")
     parser.add_argument("--credits", default="episode,turn,branch", help="comma-separated")
     parser.add_argument("--config", type=Path, default=credit.CONFIG)
@@ -59,8 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("overrides", nargs="*", help="dotted: model.name=... train.groups=8")
     asked = parser.parse_args(arguments)
     credits, seeds = asked.credits.split(","), [int(seed) for seed in asked.seeds.split(",")]
-    configs = credit.planned(asked.config, asked.overrides, credits, seeds, asked.steps, asked.output)
-    done = within(60 * asked.minutes, configs)
+    end = time.monotonic() + 60 * asked.minutes
+    warm = [] if asked.cold else credit.warmed(asked.config, asked.overrides, asked.output)
+    configs = credit.planned(asked.config, [*asked.overrides, *warm], credits, seeds, asked.steps, asked.output)
+    done = within(end - time.monotonic(), configs)
     if not done:
         raise SystemExit(f"no run was done after {asked.minutes:g} minutes; the same command goes on with the first")
     compared = credit.write(done, credits, asked.output)

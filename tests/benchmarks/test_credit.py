@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.credit import Result, draw, main, markdown
 from cave_rl.tasks import registry
+from cave_rl.training.config import load
 from tests.training import tiny
 
 RESULTS = [
@@ -39,6 +40,7 @@ def test_a_comparison_that_is_done_is_only_read(tmp_path: Path, capsys: pytest.C
                 "out",
                 suite__tags=["dialogue"],
                 rollout__budget=90,
+                sft={"tasks": 8},
                 eval__tables=[{"split": "test", "tags": ["dialogue"], "rollouts": 4}],
             ).model_dump(mode="json")
         )
@@ -48,6 +50,8 @@ def test_a_comparison_that_is_done_is_only_read(tmp_path: Path, capsys: pytest.C
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     assert [(result["credit"], result["seed"]) for result in results] == [("episode", 0), ("turn", 0)]
     assert results[0]["before"] == results[1]["before"], "they begin with the same model, on the same tasks"
+    begun = {load(path).model.name for path in (tmp_path / "out").glob("*-seed0/config.yaml")}
+    assert begun == {str(tmp_path / "out" / "warm" / "adapter")}
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*/metrics.jsonl")}
     assert len(kept) == 2
     main(arguments)
