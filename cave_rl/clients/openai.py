@@ -249,8 +249,8 @@ def _called(call: Any) -> tuple[str, str]:
 
 def call_of(id: str, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """A call of a function as a message of a chat has it, in its `tool_calls`."""
-    body = {"name": name, "arguments": json.dumps(arguments, ensure_ascii=False)}
-    return {"id": id, "type": "function", "function": body}
+    text = json.dumps(arguments, ensure_ascii=False).encode("utf-8", "replace").decode()  # half of a pair is no text
+    return {"id": id, "type": "function", "function": {"name": name, "arguments": text}}
 
 
 def _ids(found: Any) -> list[int] | None:

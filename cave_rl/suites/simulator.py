@@ -141,7 +141,7 @@ def _acts(completion: Completion) -> tuple[Act, ...] | None:
     for name, text in completion.calls:
         try:
             arguments = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         if not isinstance(arguments, dict):
             return None

@@ -98,25 +98,16 @@ class Stage:
         return Acted(cell, text, seen)
 
     def do_steps(self, act: Act) -> Steps[Act]:
-        """Makes a call of the user's, where the hosted objects are; what came of it is told as text.
+        """Makes a call of the user's, where the hosted objects are; what came of it is told as text, as far as a user
+        hears it.
 
         Raises:
             RuntimeGone: the hosted objects did not survive it.
             Fault: they were gone before.
         """
-        tools = {tool.name: tool for tool in user_tools_of(self.runtime.setup.hosted)}
-        if act.name not in tools:
-            return replace(act, result=f"Error: there is no tool {act.name!r}{nearest(act.name, tools)}")
-        tool = tools[act.name]
-        try:
-            tool.bind(act.arguments)
-        except TypeError as error:
-            return replace(act, result=f"Error: {error}")
-        record = yield from self.runtime.user_call_steps(tool.target, act.arguments, self.config.limits)
-        if record.result is None:
-            return replace(act, result=f"Error: {record.error}")
-        value = decode(record.result, self.runtime.setup.classes)
-        return replace(act, result=value if isinstance(value, str) else json.dumps(value, default=repr))
+        text = yield from self._did_steps(act)
+        heard = text.encode("utf-8", "replace").decode()[: self.config.user.heard_chars]
+        return replace(act, result=heard)
 
     def fork_steps(self, n: int, seed: int | None) -> Steps[list[Stage]]:
         """`n` that go on where this one stands.
@@ -142,6 +133,21 @@ class Stage:
         if self.exchange is not None:
             self.exchange.close()
         self.runtime.close()
+
+    def _did_steps(self, act: Act) -> Steps[str]:
+        tools = {tool.name: tool for tool in user_tools_of(self.runtime.setup.hosted)}
+        if act.name not in tools:
+            return f"Error: there is no tool {act.name!r}{nearest(act.name, tools)}"
+        tool = tools[act.name]
+        try:
+            tool.bind(act.arguments)
+        except TypeError as error:
+            return f"Error: {error}"
+        record = yield from self.runtime.user_call_steps(tool.target, act.arguments, self.config.limits)
+        if record.result is None:
+            return f"Error: {record.error}"
+        value = decode(record.result, self.runtime.setup.classes)
+        return value if isinstance(value, str) else json.dumps(value, default=repr)
 
     def _run_steps(self, parsed: Parsed) -> Steps[CellResult]:
         """Does what a message says, where it says it."""

@@ -28,6 +28,10 @@ class Router:
         while True:
             pass
 
+    def manual(self, pages: int) -> str:
+        """What stands in the manual."""
+        return "\ud800" + "page " * pages
+
     def burn(self) -> None:
         """Ends all of it."""
         os._exit(3)

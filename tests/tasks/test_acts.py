@@ -44,7 +44,7 @@ def online(state: Any) -> None:
 SCRIPTED = ScriptedUser(SCRIPT)
 
 
-def call(user: User | None = SCRIPTED, user_has: Any = ("plug", "unplug", "ping", "burn")) -> Task:
+def call(user: User | None = SCRIPTED, user_has: Any = ("plug", "unplug", "ping", "manual", "burn")) -> Task:
     """A user whose router only they can plug, and only the model can reset."""
     gold = [Say(RIGHT[0]), "router.reset()", Say(RIGHT[2])] if user else ["router.reset()"]
     return Task(
@@ -83,12 +83,20 @@ def test_what_was_done_stands_in_info_and_trace_and_among_the_calls(play: PlayIt
         (Act("router_plug"), "Error: router_plug misses its argument 'port'"),
         (Act("router_plug", {"prt": 1, "port": 2}), "Error: router_plug has no parameter 'prt'; did you mean 'port'?"),
         (Act("router_plug", {"port": 9}), "Error: ValueError: there is no port 9"),
+        (Act("router_plug", {"port": "\ud800"}), "Error: TypeError: "),
     ],
 )
 def test_what_goes_wrong_is_told_to_the_user_as_text(play: PlayIt, act: Act, result: str) -> None:
     played = play(call(ScriptedUser(["Hello.", act, "Hm.", "###STOP###"])), "Plug it in.")
     (done,) = played.steps[1].info["user"]["acts"]
     assert done["result"].startswith(result)
+
+
+def test_what_a_tool_tells_is_text_and_as_long_as_a_user_hears(play: PlayIt) -> None:
+    config = EpisodeConfig(user=UserConfig(heard_chars=20))
+    played = play(call(ScriptedUser(["Hello.", Act("router_manual", {"pages": 99}), "Hm."])), "Read.", config=config)
+    (done,) = played.steps[1].info["user"]["acts"]
+    assert done["result"] == "?page page page page"
 
 
 def test_a_call_that_takes_too_long_is_told_as_that(play: PlayIt) -> None:
@@ -177,7 +185,7 @@ def test_a_model_is_offered_the_tools_and_told_what_they_tell(play: PlayIt) -> N
     assert played.reward == 1.0
     bodies = [body for _, body in endpoint.requests]
     offered = [tool["function"]["name"] for tool in bodies[0]["tools"]]
-    assert offered == ["router_plug", "router_unplug", "router_ping", "router_burn"]
+    assert offered == ["router_plug", "router_unplug", "router_ping", "router_manual", "router_burn"]
     asked, done, result, other = bodies[2]["messages"][-4:]
     assert asked == {"role": "user", "content": RIGHT[0]}
     assert [each["function"]["name"] for each in done["tool_calls"]] == ["router_unplug", "router_plug"]
@@ -214,7 +222,7 @@ def test_a_recorded_user_does_it_again(pool: Pool) -> None:
     assert (before["reward"], after["reward"], len(told[0][1])) == (1.0, 1.0, 2)
 
 
-@pytest.mark.parametrize("arguments", ["{", "[1]", "null"])
+@pytest.mark.parametrize("arguments", ["{", "[1]", "null", "[" * 10**5])
 def test_calls_that_cannot_be_read_are_asked_for_again_and_then_a_fault(play: PlayIt, arguments: str) -> None:
     def garbled(path: str, body: Body, before: int) -> Reply:
         return Reply("Hi.") if len(body["messages"]) < 3 else Reply(calls=[("router_plug", arguments)])
@@ -230,3 +238,15 @@ def test_without_tools_none_are_offered(play: PlayIt) -> None:
     with simulated(customer) as (config, endpoint):
         play(call(LLMUser("You are a user."), user_has=()), config=config)
     assert "tools" not in endpoint.requests[0][1]
+
+
+def test_a_call_that_holds_half_of_a_pair_can_be_told_again(play: PlayIt) -> None:
+    def customer(path: str, body: Body, before: int) -> Reply:
+        half = Reply(calls=[("router_plug", '{"port": "\\ud800"}')])
+        return half if body["messages"][-1]["role"] != "tool" else Reply("Hm.")
+
+    with simulated(customer) as (config, endpoint):
+        played = play(call(LLMUser("You are a user.")), config=config)
+    assert played.steps[0].info["outcome"] == "begun"
+    asked = endpoint.requests[-1][1]["messages"][-2]
+    assert asked["tool_calls"][0]["function"]["arguments"] == '{"port": "?"}'

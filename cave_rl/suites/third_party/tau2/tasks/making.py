@@ -66,11 +66,12 @@ def make(scenario: Scenario, *, simulated: bool = False) -> Task:
     hosted = Hosted(opened(scenario), expose, name="desk", flat=True, user=user_only)
     solution = solve(scenario)
     resolved = Resolved(scenario, hosted.name, solution.changed)
-    gold, script = talk(solution.parts) if simulated else ([code(part) for part in solution.parts], [])
+    gold: list[str | Say] = [code(part) for part in solution.parts]
+    query, user = _query(scenario), None
     if simulated:
+        gold, script = talk(solution.parts)
         gold.append(Say(resolved.gold_answer or "Done."))
-    user = customer(scenario, script) if simulated else None
-    query = "" if simulated else _query(scenario)
+        query, user = "", customer(scenario, script)
     preface = user.preface if user else query.partition(scenario.customer)[0]
     turn = Turn(
         query,
