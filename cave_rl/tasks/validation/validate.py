@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -100,7 +101,8 @@ def validate(
     started = time.monotonic()
     name = suite.name if isinstance(suite, Suite) else "tasks"
     jobs = _jobs(suite, tasks, split, families, hacks) if isinstance(suite, Suite) else _given(suite, hacks)
-    modules = sorted({each.make.__module__ for each in suite.families.values()}) if isinstance(suite, Suite) else []
+    makers = [each.make for each in suite.families.values()] if isinstance(suite, Suite) else []
+    modules = sorted({_module_of(make) for make in makers})
     shared = pool or Pool(templates=2 * concurrency + 8)
     config = config or EpisodeConfig()
     inspector = _Inspector(
@@ -126,6 +128,13 @@ def validate(
             shared.close()
     notes = tuple(each for _, each in sorted(done, key=lambda pair: pair[0]))
     return Report(name, notes, time.monotonic() - started)
+
+
+def _module_of(make: Callable[..., Task]) -> str:
+    """The module that a family's maker stands in, which may be given with some of its arguments."""
+    while isinstance(make, functools.partial):
+        make = make.func
+    return make.__module__
 
 
 def _jobs(suite: Suite, tasks: int, split: Split | None, families: Sequence[str] | None, hacks: int) -> Iterator[_Job]:
