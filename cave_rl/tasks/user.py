@@ -189,22 +189,26 @@ class User(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ScriptedUser:
-    """Says given texts one after another, whatever it is told; after the last the dialogue is over.
+    """Says given texts one after another, whatever it is told if it waits for no cue; after the last it is over.
 
     Attributes:
         texts: what it says, and does in between. Where its turn has no query the first text is what the turn begins
             with.
         stops: what ends the dialogue, in a text.
+        cue: what must be said to it, word for word, so that it goes on; anything else ends the dialogue. So a user who
+            does half of the work does not do it for a model that never asks.
     """
 
     __cave_host_only__: ClassVar[bool] = True
 
     texts: tuple[str | Act, ...]
     stops: tuple[str, ...] = STOPS
+    cue: str = ""
 
-    def __init__(self, texts: str | Sequence[str | Act] = (), stops: Sequence[str] = STOPS) -> None:
+    def __init__(self, texts: str | Sequence[str | Act] = (), stops: Sequence[str] = STOPS, *, cue: str = "") -> None:
         object.__setattr__(self, "texts", (texts,) if isinstance(texts, str) else tuple(texts))
         object.__setattr__(self, "stops", tuple(stops))
+        object.__setattr__(self, "cue", cue)
 
     def check(self, config: UserConfig) -> None:
         """It can always speak."""
@@ -212,7 +216,8 @@ class ScriptedUser:
     def say_steps(self, dialogue: Dialogue) -> Steps[Said]:
         """The next of its texts."""
         yield from ()
-        if dialogue.number >= len(self.texts):
+        lost = bool(self.cue) and dialogue.texts[-1:] not in ((), (self.cue,))
+        if lost or dialogue.number >= len(self.texts):
             return Said("", over=True, stop="script")
         following = self.texts[dialogue.number]
         return Said("", acts=(following,)) if isinstance(following, Act) else Said.read(following, self.stops)

@@ -129,6 +129,14 @@ def test_a_script_that_is_at_its_end_ends_the_dialogue(play: PlayIt) -> None:
     assert played.last.terminated
 
 
+def test_a_script_may_wait_for_a_cue(play: PlayIt) -> None:
+    user = ScriptedUser(["One.", "Two.", "Three."], cue="Next?")
+    played = play(shop(user, query=""), "Next?", "Next?", "And now?")
+    assert [step.observation for step in played.steps[1:3]] == ["Two.", "Three."]
+    assert (played.last.terminated, played.last.info["user"]["stop"]) == (True, "script")
+    assert play(shop(user, query=""), "Done.").last.info["user"]["stop"] == "script"
+
+
 def test_a_message_that_is_cut_is_not_said(play: PlayIt, pool: Pool) -> None:
     episode = Episode(shop(), pool=pool, config=SCRIPTED)
     run(episode.begin_steps())

@@ -164,6 +164,7 @@ def test_neither_does_what_is_the_others(pool: Pool) -> None:
 
 def test_validation_finds_nothing_wrong(pool: Pool) -> None:
     config = EpisodeConfig(user=UserConfig(scripted=True))
-    tasks = [retail_simulated.scenario("2"), airline_simulated.scenario("2"), telecom_simulated.scenario(TICKET)]
+    for_the_customer_alone = telecom_simulated.task("train", "service_issue", 0)  # who must not do it unasked
+    tasks = [retail_simulated.scenario("2"), airline_simulated.scenario("2"), for_the_customer_alone]
     report = validate(tasks, hacks=1, pool=pool, config=config)
     assert report.ok, [str(each) for each in report.errors]

@@ -11,7 +11,7 @@ from cave_rl.suites.simulator import LLMUser
 from cave_rl.suites.third_party.tau2.tasks.data import Scenario
 from cave_rl.suites.third_party.tau2.world.backend import backend
 from cave_rl.tasks.config import UserConfig
-from cave_rl.tasks.user import Act, Dialogue, Said
+from cave_rl.tasks.user import Act, Dialogue, Said, ScriptedUser
 
 PREFACE = """\
 You are a customer service agent and help a customer, by the policy below. What you write without code is said to the \
@@ -30,6 +30,10 @@ SYSTEM = """\
 <scenario>
 {told}
 </scenario>"""
+
+
+ASKED, DONE = "Please do what is next on your telephone.", "Done."
+"""What agent and customer say to each other where answers are played that both have a part in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +75,13 @@ class Customer:
 def customer(scenario: Scenario, script: Sequence[str | Act] = ()) -> Customer:
     """The customer of a task.
 
-    Where scripts speak in place of models, they tell all that the model would be told, do and say what is in `script`,
-    and end the conversation with the next answer.
+    Where scripts speak in place of models, they tell all that the model would be told, go on with what is in `script`
+    whenever they are asked to (`ASKED`), and end the conversation with any other answer.
 
     Raises:
         ModuleNotFoundError: tau2 is not installed.
     """
     system = SYSTEM.format(guidelines=backend().guidelines(scenario.domain).strip(), told=scenario.customer)
     policy = backend().policy(scenario.domain, solo=False).strip()
-    player = LLMUser(system, script=[scenario.customer, *script, "###STOP###"])
+    player = LLMUser(system, script=ScriptedUser([scenario.customer, *script], cue=ASKED))
     return Customer(player, PREFACE.format(policy=policy))

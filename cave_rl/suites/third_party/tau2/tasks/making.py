@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from cave_rl.runtime.primitives import Hosted
 from cave_rl.suites.third_party.tau2.tasks.assertions import referee
-from cave_rl.suites.third_party.tau2.tasks.customer import customer
+from cave_rl.suites.third_party.tau2.tasks.customer import ASKED, DONE, customer
 from cave_rl.suites.third_party.tau2.tasks.data import Action, Scenario
 from cave_rl.suites.third_party.tau2.tasks.judging import Resolved
 from cave_rl.suites.third_party.tau2.world.backend import Domain, backend, tools_of
@@ -18,9 +18,6 @@ from cave_rl.tasks.task import Task, Turn
 from cave_rl.tasks.user import Act, Say
 
 MAX_STEPS, MAX_STEPS_TALKING = 30, 100
-
-ASKED, DONE = "Please do what is next on your telephone.", "Done."
-"""What the two say to each other where answers are played that both have a part in."""
 
 SOLO = """\
 You are a customer service agent and solve a ticket, by the policy below. The functions are the agent's, and those of \
