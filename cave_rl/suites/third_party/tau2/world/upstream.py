@@ -1,6 +1,6 @@
-"""Upstream's own package, installed from a checkout. As thin as it can be: no test of ours has it.
+"""Upstream's own package, installed from a checkout, or as somebody else has published it. As thin as it can be.
 
-Its data is found from the checkout: a World is not told of `TAU2_DATA_DIR`.
+Its data is found from where it lies: a World is not told of `TAU2_DATA_DIR`. `make test-tau2` tries it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ class Upstream:
 
     def __init__(self) -> None:
         os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # or the import asks the network for prices
-        self.name = f"tau2 {importlib.metadata.version('tau2')}"
+        importlib.import_module("loguru").logger.disable("tau2")  # it logs each call, with its answer
+        self.name = _installed()
 
     def tools(self, domain: Domain) -> tuple[Tool, ...]:
         toolkits = _toolkits(_made(domain))
@@ -51,9 +52,11 @@ class Upstream:
         return found
 
     def guidelines(self, domain: Domain) -> str:
-        from tau2.user.user_simulator import get_global_user_sim_guidelines
+        from tau2.utils.utils import DATA_DIR
 
-        return str(get_global_user_sim_guidelines(use_tools=domain == "telecom"))
+        # The function of upstream's that reads it stands beside its clients of models, which need litellm.
+        name = "simulation_guidelines_tools" if domain == "telecom" else "simulation_guidelines"
+        return Path(DATA_DIR, "tau2", "user_simulator", f"{name}.md").read_text(encoding="utf-8")
 
 
 class UpstreamEnvironment:
@@ -75,6 +78,15 @@ class UpstreamEnvironment:
         done = getattr(_toolkits(self._made)[side], function)(**arguments)
         self._made.sync_tools()
         return done
+
+
+def _installed() -> str:
+    """Whose package it is, with its version: a checkout's own, or one that somebody else has published."""
+    try:
+        return f"tau2 {importlib.metadata.version('tau2')}"
+    except importlib.metadata.PackageNotFoundError:
+        name = importlib.metadata.packages_distributions()["tau2"][0]
+        return f"{name} {importlib.metadata.version(name)}"
 
 
 def _module(domain: Domain) -> Any:
