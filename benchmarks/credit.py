@@ -22,7 +22,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from cave_rl.evaluation.statistics import paired_difference
 from cave_rl.rollouts import traces
 from cave_rl.training.config import TrainConfig, load
 
@@ -162,7 +161,7 @@ def markdown(found: Sequence[Result], credits: Sequence[str]) -> str:
             lines.append(
                 "| " + " | ".join(map(str, [*cells, _difference(first, mine) if mine != first else ""])) + " |"
             )
-    return "\n".join(lines) + "\n\nDifferences are of rewards with equal seeds; the intervals resample seeds.\n"
+    return "\n".join(lines) + "\n\nDifferences are of rewards with equal seeds: the mean of all, and each seed's.\n"
 
 
 def draw(found: Sequence[Result], curves: dict[str, list[list[float]]], path: Path) -> None:
@@ -202,10 +201,10 @@ def draw(found: Sequence[Result], curves: dict[str, list[list[float]]], path: Pa
 
 
 def _difference(first: Sequence[Result], mine: Sequence[Result]) -> str:
+    """The mean, and each seed's: a handful of seeds has no interval that is worth its name."""
     pairs = {result.seed: result.reward for result in first}
-    both = [result for result in mine if result.seed in pairs]
-    old, new, seeds = [pairs[each.seed] for each in both], [each.reward for each in both], [each.seed for each in both]
-    return str(paired_difference(old, new, seeds))
+    each = [100 * (result.reward - pairs[result.seed]) for result in mine if result.seed in pairs]
+    return f"{sum(each) / len(each):+.1f} points ({', '.join(f'{one:+.1f}' for one in each)})" if each else ""
 
 
 if __name__ == "__main__":

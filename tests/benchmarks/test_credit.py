@@ -23,7 +23,7 @@ RESULTS = [
 def test_runs_of_one_seed_are_compared() -> None:
     _, _, first, second, *_ = markdown(RESULTS, ["episode", "turn"]).splitlines()
     assert first == "| test, T=1 | episode | 2 | 10.0 % | 30.0 % | 50.0 % |  |"
-    assert second == "| test, T=1 | turn | 2 | 10.0 % | 40.0 % | 70.0 % | +20.0 points [+10.0, +30.0] |"
+    assert second == "| test, T=1 | turn | 2 | 10.0 % | 40.0 % | 70.0 % | +20.0 points (+10.0, +30.0) |"
 
 
 def test_every_run_is_a_dot(tmp_path: Path) -> None:
