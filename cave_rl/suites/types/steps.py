@@ -1,4 +1,4 @@
-"""Dialogues of one to three turns, each a drawn step that changes the same variable."""
+"""Dialogues of two to four turns, each a drawn step that changes the same variable."""
 
 # ruff: noqa: D103  (a family says what it is by its queries)
 

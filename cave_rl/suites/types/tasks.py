@@ -2,8 +2,8 @@
 
 Every family draws its names, values and wording. Values are drawn so that nothing is solved before it begins and no
 answer can be guessed: the model sees names and types only, so it must compute on what it was given. Families tagged
-`core` take one short cell and no imports (a model of 135M parameters can learn them); `dialogue` marks those of two or
-three turns. Held-out families ask for something related to, but different from, what the others train.
+`core` take one short cell and no imports (a model of 135M parameters can learn them); `dialogue` marks those of two to
+four turns. Held-out families ask for something related to, but different from, what the others train.
 
 >>> task = suite.task("train", "sort_list", 0)
 >>> [type(each.value).__name__ for each in task.variables], task.tags

@@ -119,10 +119,13 @@ def test_every_kind_of_type_is_trained_and_held_out() -> None:
     }
 
 
-def test_dialogues_have_up_to_three_turns_and_difficulty_grows_with_them() -> None:
+def test_dialogues_have_two_to_four_turns_and_difficulty_grows_with_them() -> None:
     steps = {len(task.turns): task.difficulty for task in drawn(suite, "list_steps", 20)}
-    assert sorted(steps) == [1, 2, 3] == sorted(steps.values())  # type: ignore[type-var]
-    assert max(len(task.turns) for family in FAMILIES for task in drawn(suite, family, 1)) == 3
+    assert sorted(steps) == [2, 3, 4] == sorted(steps.values())  # type: ignore[type-var]
+    turns = {name: {len(task.turns) for task in drawn(suite, name, 3)} for name in FAMILIES}
+    dialogues = {name for name in FAMILIES if "dialogue" in suite.families[name].tags}
+    assert {name for name, found in turns.items() if found != {1}} == dialogues
+    assert max(max(found) for found in turns.values()) <= 4
 
 
 def test_examples_are_simple_and_no_prompt_shows_a_task_that_is_trained_or_tested_on() -> None:
